@@ -1,0 +1,16 @@
+//! Words on the wire, shared by client and relay: ids, limits, REST bodies, socket frames, contents, account-log layout.
+//!
+//! Knows: shapes, sizes and codecs. Must never know: a key, a socket, a file, a clock.
+//! The byte layouts are specified in `docs/protocol/`; the protobuf files in `schema/` are the published spec.
+
+pub mod api;
+pub mod b64;
+pub mod close_code;
+pub mod ids;
+pub mod limits;
+pub mod wire;
+
+pub use ids::{
+    AccountId, ContentId, ConversationId, DeviceId, EnvelopeId, Fingerprint, RequestId, SessionId,
+    SubmitId, Timestamp, TokenHash,
+};
