@@ -8,6 +8,8 @@ pub mod b64;
 pub mod close_code;
 pub mod ids;
 pub mod limits;
+pub mod public_key;
+pub mod signing;
 pub mod wire;
 
 pub use ids::{
