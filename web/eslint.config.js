@@ -1,0 +1,86 @@
+import { readdirSync } from 'node:fs';
+import { createTypeScriptImportResolver } from 'eslint-import-resolver-typescript';
+import importX from 'eslint-plugin-import-x';
+import reactHooks from 'eslint-plugin-react-hooks';
+import tseslint from 'typescript-eslint';
+
+/**
+ * The walls of the web client, made from the folders that exist:
+ * `ui` imports nothing of ours, a feature imports no other feature, and nothing below `app` imports `app`.
+ */
+const features = readdirSync(new URL('./src/features', import.meta.url), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory())
+  .map((entry) => entry.name);
+
+const zones = [
+  {
+    target: './src/ui',
+    from: './src',
+    except: ['./ui'],
+    message: 'ui/ imports nothing of ours: give the component plain data as props.',
+  },
+  ...features.map((feature) => ({
+    target: `./src/features/${feature}`,
+    from: './src/features',
+    except: [`./${feature}`],
+    message: 'A feature may not import another feature: compose them in app/.',
+  })),
+  {
+    target: ['./src/features', './src/core', './src/media'],
+    from: './src/app',
+    message: 'app/ composes; nothing below it may import it.',
+  },
+  {
+    target: ['./src/core', './src/media'],
+    from: './src/features',
+    message: 'core/ and media/ know no feature.',
+  },
+  { target: './src/core', from: './src/ui', message: 'core/ draws nothing.' },
+];
+
+/** Doors to the outside: only core/ and media/ open them. */
+const effectGlobals = [
+  'fetch',
+  'XMLHttpRequest',
+  'WebSocket',
+  'Worker',
+  'SharedWorker',
+  'BroadcastChannel',
+  'EventSource',
+  'indexedDB',
+  'localStorage',
+  'sessionStorage',
+  'RTCPeerConnection',
+].map((name) => ({ name, message: 'Effects live in core/ and media/ only.' }));
+
+export default tseslint.config(
+  { ignores: ['dist', 'coverage', 'src/core/generated', 'test-results', 'playwright-report'] },
+  ...tseslint.configs.recommendedTypeChecked,
+  {
+    files: ['**/*.{ts,tsx}'],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    plugins: { 'import-x': importX, 'react-hooks': reactHooks },
+    settings: { 'import-x/resolver-next': [createTypeScriptImportResolver()] },
+    rules: {
+      ...reactHooks.configs.recommended.rules,
+      'import-x/no-restricted-paths': ['error', { basePath: import.meta.dirname, zones }],
+      'import-x/no-default-export': 'error',
+      '@typescript-eslint/no-explicit-any': 'error',
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: { attributes: false } }],
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      'no-restricted-syntax': [
+        'error',
+        { selector: 'JSXAttribute[name.name="dangerouslySetInnerHTML"]', message: 'Text is text: no HTML.' },
+        { selector: 'ExportAllDeclaration', message: 'No barrel files.' },
+      ],
+    },
+  },
+  {
+    files: ['src/ui/**', 'src/features/**', 'src/app/**'],
+    rules: { 'no-restricted-globals': ['error', ...effectGlobals] },
+  },
+  { files: ['*.config.ts', 'gallery/vite.config.ts', 'e2e/*.config.ts'], rules: { 'import-x/no-default-export': 'off' } },
+  { files: ['**/*.{js,mjs}'], ...tseslint.configs.disableTypeChecked },
+);
