@@ -81,6 +81,9 @@ export default tseslint.config(
     files: ['src/ui/**', 'src/features/**', 'src/app/**'],
     rules: { 'no-restricted-globals': ['error', ...effectGlobals] },
   },
-  { files: ['*.config.ts', 'gallery/vite.config.ts', 'e2e/*.config.ts'], rules: { 'import-x/no-default-export': 'off' } },
+  {
+    files: ['*.config.ts', 'gallery/vite.config.ts', 'e2e/*.config.ts'],
+    rules: { 'import-x/no-default-export': 'off' },
+  },
   { files: ['**/*.{js,mjs}'], ...tseslint.configs.disableTypeChecked },
 );

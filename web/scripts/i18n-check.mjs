@@ -65,7 +65,10 @@ function check() {
   for (const file of sourceFiles(join(root, 'src')))
     for (const key of keysIn(readFileSync(file, 'utf8'))) used.add(key);
   const catalogues = new Map(
-    locales.map((locale) => [locale, parsePo(readFileSync(join(root, 'src/locales', `${locale}.po`), 'utf8'))]),
+    locales.map((locale) => [
+      locale,
+      parsePo(readFileSync(join(root, 'src/locales', `${locale}.po`), 'utf8')),
+    ]),
   );
   const faults = [];
   for (const [locale, messages] of catalogues) {
