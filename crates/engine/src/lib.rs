@@ -2,3 +2,6 @@
 
 pub mod api;
 pub mod shell;
+
+#[cfg(test)]
+mod export_bindings;

@@ -90,6 +90,7 @@ pub struct ServerInfo {
 
 body! {
 /// One row of "what the server knows".
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 pub struct KnownFact {
     /// Stable key for translation, e.g. `mailbox.envelope`.
     pub key: String,
@@ -262,6 +263,7 @@ pub struct SecurityEvents {
 
 /// What may stand in the security trail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum SecurityEventKind {

@@ -21,6 +21,8 @@ pub fn decode_array<const N: usize>(text: &str) -> Option<[u8; N]> {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(value_type = String, pattern = "^[A-Za-z0-9_-]*$"))]
+#[cfg_attr(feature = "ts", derive(ts_rs::TS))]
+#[cfg_attr(feature = "ts", ts(type = "string"))]
 pub struct Bytes(pub Vec<u8>);
 
 impl From<Vec<u8>> for Bytes {
