@@ -1,6 +1,13 @@
 //! Repository tasks. Run through `./dev`; `cargo xtask --help` lists them.
 
 mod generate;
+mod pack;
+mod policy;
+mod prose;
+mod tree;
+mod types;
+mod walls;
+mod wasm;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -19,6 +26,25 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
+    /// Brings the TypeScript types of `engine::api` to `web/src/core/generated`; with --check only compares.
+    Types {
+        #[arg(long)]
+        check: bool,
+    },
+    /// Builds the browser module into `target/web/wasm`; does nothing when it is fresh.
+    Wasm,
+    /// Packs `web/dist` into `target/web.pack`, the file the server embeds.
+    Pack {
+        /// Brotli quality, 0 to 11.
+        #[arg(long, default_value_t = 9)]
+        quality: u32,
+    },
+    /// Refuses forbidden crates and licences in the dependency graph.
+    Policy,
+    /// Refuses links and words that break a wall between our crates.
+    Walls,
+    /// Refuses machine paths, claims we do not make, and names in the documents that do not exist.
+    Prose,
 }
 
 /// The repository's root, from this crate's place in it.
@@ -28,8 +54,20 @@ pub fn root() -> PathBuf {
     path
 }
 
+/// Where cargo builds: `CARGO_TARGET_DIR` or `target`.
+pub fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| root().join("target"), |dir| root().join(dir))
+}
+
 fn main() -> Result<()> {
     match Arguments::parse().task {
         Task::Gen { check } => generate::protobuf(check),
+        Task::Types { check } => types::run(check),
+        Task::Wasm => wasm::build(),
+        Task::Pack { quality } => pack::run(quality),
+        Task::Policy => policy::run(),
+        Task::Walls => walls::run(),
+        Task::Prose => prose::run(),
     }
 }
