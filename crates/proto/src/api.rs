@@ -288,7 +288,8 @@ pub struct SecurityEvent {
 // ---- keys --------------------------------------------------------------------------------------
 
 body! {
-/// `GET /v1/handles/{handle}`
+/// `GET /v1/handles/{handle}`, and `GET /v1/identities/{fingerprint}` (base64url): where to fetch the account log of
+/// someone whose first envelope names only the fingerprint. `not_found` otherwise.
 pub struct HandleInfo {
     pub account_id: AccountId,
     pub fingerprint: Fingerprint,
