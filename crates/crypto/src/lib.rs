@@ -3,7 +3,9 @@
 //! Knows: keys, signatures, ciphertext and the rules that bind them to identities. Must never know: a network, a file,
 //! a clock, a table, what a message says. Bytes: `docs/protocol/`; known answers: `docs/protocol/vectors/`.
 
+pub mod bundle;
 pub mod error;
 pub mod identity;
 pub mod keys;
 pub mod primitives;
+pub mod recovery;
