@@ -3,9 +3,12 @@
 //! Knows: keys, signatures, ciphertext and the rules that bind them to identities. Must never know: a network, a file,
 //! a clock, a table, what a message says. Bytes: `docs/protocol/`; known answers: `docs/protocol/vectors/`.
 
-pub mod bundle;
+mod body;
 pub mod error;
 pub mod identity;
 pub mod keys;
+pub mod pqxdh;
 pub mod primitives;
-pub mod recovery;
+pub mod ratchet;
+mod repair;
+pub mod seal;

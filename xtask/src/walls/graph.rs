@@ -78,7 +78,7 @@ const CRATES: &[Crate] = &[
     Crate {
         folder: "engine",
         may_use: &["proto", "crypto"],
-        never: &["chrono", "web-sys"],
+        never: &["chrono"],
         brought_by: None,
     },
     Crate {

@@ -1,0 +1,4 @@
+//! Two devices talk through every fault a relay can cause.
+
+mod exchange;
+mod world;

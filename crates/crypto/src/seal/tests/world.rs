@@ -1,0 +1,200 @@
+//! Devices with a store in memory: they seal for each other and open in any order the test likes.
+
+use crate::identity::DeviceKeys;
+use crate::keys::{Secret, X25519Secret, XWingPublic, XWingSecret};
+use crate::pqxdh::{Address, HandshakeHash, KemKeyId, KemKind, Party, PeerPrekeys};
+use crate::ratchet::PeerSessions;
+use crate::seal::{
+    ConsumedPrekey, EnvelopeHeader, ExpiryClass, OpenError, Opened, OurDevice, PrekeyStore, Recipient, Rejection,
+    SealError, Sealed, open, seal, unseal,
+};
+use securechat_proto::{EnvelopeId, Fingerprint, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+use std::convert::Infallible;
+
+pub fn seed(byte: u8) -> Secret<32> {
+    Secret::take(&mut [byte; 32])
+}
+
+/// An envelope between devices.
+#[derive(Clone)]
+pub struct Mail {
+    pub header: EnvelopeHeader,
+    pub ciphertext: Vec<u8>,
+}
+
+#[derive(Default)]
+pub struct Prekeys {
+    pub signed: BTreeMap<u64, X25519Secret>,
+    pub kems: BTreeMap<(u8, KemKeyId), XWingSecret>,
+    pub answered: BTreeSet<HandshakeHash>,
+}
+
+impl PrekeyStore for Prekeys {
+    type Error = Infallible;
+
+    fn signed_prekey(&self, bundle_number: u64) -> Result<Option<X25519Secret>, Infallible> {
+        Ok(self.signed.get(&bundle_number).map(|key| X25519Secret::from_secret(key.stored().duplicate())))
+    }
+
+    fn kem(&self, kind: KemKind, key: &KemKeyId) -> Result<Option<XWingSecret>, Infallible> {
+        Ok(self.kems.get(&(kind as u8, *key)).map(|key| XWingSecret::from_seed(key.stored().duplicate())))
+    }
+
+    fn was_answered(&self, handshake: &HandshakeHash) -> Result<bool, Infallible> {
+        Ok(self.answered.contains(handshake))
+    }
+}
+
+pub struct Device {
+    pub fingerprint: Fingerprint,
+    pub keys: DeviceKeys,
+    pub bundle_number: u64,
+    pub sealing: BTreeMap<u32, XWingSecret>,
+    pub sealing_public: (u32, XWingPublic),
+    pub prekeys: Prekeys,
+    pub sessions: BTreeMap<Address, PeerSessions>,
+    envelopes: u64,
+}
+
+impl Device {
+    pub fn new(byte: u8) -> Self {
+        let mut device = Self {
+            fingerprint: Fingerprint([byte; 32]),
+            keys: DeviceKeys::from_seeds(&seed(byte), seed(byte ^ 0x40), seed(byte ^ 0x20)),
+            bundle_number: 0,
+            sealing: BTreeMap::new(),
+            sealing_public: (0, XWingSecret::from_seed(seed(0)).public()),
+            prekeys: Prekeys::default(),
+            sessions: BTreeMap::new(),
+            envelopes: 0,
+        };
+        device.rotate_sealing_key();
+        device.rotate_bundle();
+        device
+    }
+
+    pub fn party(&self) -> Party {
+        Party::new(self.fingerprint, self.keys.public())
+    }
+
+    pub fn address(&self) -> Address {
+        self.party().address()
+    }
+
+    pub fn ours(&self) -> OurDevice<'_> {
+        OurDevice { fingerprint: self.fingerprint, keys: &self.keys }
+    }
+
+    pub fn rotate_sealing_key(&mut self) {
+        let number = self.sealing_public.0 + 1;
+        let secret = XWingSecret::generate().unwrap();
+        self.sealing_public = (number, secret.public());
+        self.sealing.insert(number, secret);
+    }
+
+    /// A new signed prekey under a new bundle number; the old one is kept.
+    pub fn rotate_bundle(&mut self) {
+        self.bundle_number += 1;
+        self.prekeys.signed.insert(self.bundle_number, X25519Secret::generate().unwrap());
+    }
+
+    /// What the relay hands out: the signed prekey and one X-Wing prekey.
+    pub fn hand_out(&mut self, kind: KemKind) -> PeerPrekeys {
+        let secret = XWingSecret::generate().unwrap();
+        let kem_public = secret.public();
+        self.prekeys.kems.insert((kind as u8, KemKeyId::of(&kem_public)), secret);
+        PeerPrekeys {
+            bundle_number: self.bundle_number,
+            signed_prekey: self.prekeys.signed[&self.bundle_number].public(),
+            kem_kind: kind,
+            kem_public,
+        }
+    }
+
+    pub fn sessions_with(&mut self, peer: &Device) -> &mut PeerSessions {
+        self.sessions.entry(peer.address()).or_default()
+    }
+
+    /// Seals, claiming prekeys from `to` when asked to, as the engine does.
+    pub fn send(&mut self, to: &mut Device, content: &[u8], now: u64) -> Mail {
+        match self.try_send(to, None, content, now) {
+            Ok((mail, _)) => mail,
+            Err(SealError::NeedsPrekeys) => {
+                let prekeys = to.hand_out(KemKind::OneTime);
+                self.try_send(to, Some(&prekeys), content, now).unwrap().0
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    pub fn try_send(
+        &mut self,
+        to: &Device,
+        prekeys: Option<&PeerPrekeys>,
+        content: &[u8],
+        now: u64,
+    ) -> Result<(Mail, Sealed), SealError> {
+        self.envelopes += 1;
+        let mut id = [0; 16];
+        id[..8].copy_from_slice(&self.envelopes.to_be_bytes());
+        id[8..].copy_from_slice(&self.fingerprint.0[..8]);
+        let envelope = EnvelopeId(id);
+        let party = to.party();
+        let (number, key) = &to.sealing_public;
+        let recipient = Recipient { party: &party, sealing_key_number: *number, sealing_key: key, prekeys };
+        let ours = OurDevice { fingerprint: self.fingerprint, keys: &self.keys };
+        let sessions = self.sessions.entry(party.address()).or_default();
+        let sealed = seal(&ours, sessions, &recipient, content, envelope, ExpiryClass::Durable, Timestamp(now))?;
+        let header =
+            EnvelopeHeader { envelope, sealing_key_number: sealed.sealing_key_number, expiry: ExpiryClass::Durable };
+        Ok((Mail { header, ciphertext: sealed.ciphertext.clone() }, sealed))
+    }
+
+    /// Opens and does what the engine does in its transaction: store sessions, erase or remember prekeys.
+    /// The sessions go through their stored form each time.
+    pub fn receive(&mut self, from: &Device, mail: &Mail, now: u64) -> Result<Vec<u8>, Rejection> {
+        let opened = self.receive_unsaved(from, mail, now)?;
+        match opened.consumed {
+            Some(ConsumedPrekey::OneTime(key)) => {
+                assert!(self.prekeys.kems.remove(&(KemKind::OneTime as u8, key)).is_some());
+            }
+            Some(ConsumedPrekey::LastResort(_, hash)) => assert!(self.prekeys.answered.insert(hash)),
+            None => {}
+        }
+        Ok(opened.content)
+    }
+
+    /// Opens and keeps the sessions, but erases and remembers nothing.
+    pub fn receive_unsaved(&mut self, from: &Device, mail: &Mail, now: u64) -> Result<Opened, Rejection> {
+        let key = self.sealing.get(&mail.header.sealing_key_number);
+        let unsealed = unseal(&self.address(), key, &mail.header, &mail.ciphertext)?;
+        assert_eq!(unsealed.sender(), from.address());
+        let before = self.sessions.entry(from.address()).or_default().to_bytes();
+        let mut sessions = PeerSessions::from_bytes(&before).unwrap();
+        let result = open(&self.ours(), &unsealed, &from.party(), &mut sessions, &self.prekeys, Timestamp(now));
+        let after = sessions.to_bytes();
+        match result {
+            Ok(opened) => {
+                self.sessions.insert(from.address(), sessions);
+                Ok(opened)
+            }
+            Err(OpenError::Rejected(rejection)) => {
+                assert_eq!(*before, *after, "a failed call changed the sessions");
+                Err(rejection)
+            }
+            Err(OpenError::Store(never)) => match never {},
+        }
+    }
+
+    /// What the engine does with a broken envelope.
+    pub fn note_broken(&mut self, rejection: Rejection) {
+        let Rejection::Broken(broken) = rejection else { panic!("not broken: {rejection}") };
+        self.sessions.entry(broken.sender).or_default().want_fresh(broken.seen_generation);
+    }
+}
+
+/// Two devices of two accounts.
+pub fn pair() -> (Device, Device) {
+    (Device::new(1), Device::new(2))
+}
