@@ -1,5 +1,6 @@
 //! Repository tasks. Run through `./dev`; `cargo xtask --help` lists them.
 
+mod coverage;
 mod generate;
 mod pack;
 mod policy;
@@ -9,9 +10,9 @@ mod types;
 mod walls;
 mod wasm;
 
-use anyhow::Result;
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 #[derive(Parser)]
 struct Arguments {
@@ -43,8 +44,19 @@ enum Task {
     Policy,
     /// Refuses links and words that break a wall between our crates.
     Walls,
+    /// Line coverage of our crates; run by the steps of `./dev test`.
+    #[command(subcommand)]
+    Coverage(Coverage),
     /// Refuses machine paths, claims we do not make, and names in the documents that do not exist.
     Prose,
+}
+
+#[derive(Subcommand)]
+enum Coverage {
+    /// Runs all Rust tests with counters.
+    Test,
+    /// Prints the shares and fails when one is too low.
+    Gate,
 }
 
 /// The repository's root, from this crate's place in it.
@@ -60,14 +72,23 @@ pub fn target() -> PathBuf {
         .map_or_else(|| root().join("target"), |dir| root().join(dir))
 }
 
-fn main() -> Result<()> {
-    match Arguments::parse().task {
+fn main() -> ExitCode {
+    let done = match Arguments::parse().task {
         Task::Gen { check } => generate::protobuf(check),
         Task::Types { check } => types::run(check),
         Task::Wasm => wasm::build(),
         Task::Pack { quality } => pack::run(quality),
         Task::Policy => policy::run(),
         Task::Walls => walls::run(),
+        Task::Coverage(Coverage::Test) => coverage::test(),
+        Task::Coverage(Coverage::Gate) => coverage::gate(),
         Task::Prose => prose::run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -4,11 +4,13 @@
 //! a clock, a table, what a message says. Bytes: `docs/protocol/`; known answers: `docs/protocol/vectors/`.
 
 mod body;
+pub mod bundle;
 pub mod error;
 pub mod identity;
 pub mod keys;
 pub mod pqxdh;
 pub mod primitives;
 pub mod ratchet;
+pub mod recovery;
 mod repair;
 pub mod seal;

@@ -3,9 +3,13 @@
 //! Knows: shapes, sizes and codecs. Must never know: a key, a socket, a file, a clock.
 //! The byte layouts are specified in `docs/protocol/`; the protobuf files in `schema/` are the published spec.
 
+pub mod account_log;
 pub mod api;
 pub mod b64;
+pub mod bundle;
 pub mod close_code;
+pub mod codec;
+pub mod handle;
 pub mod ids;
 pub mod limits;
 pub mod public_key;

@@ -78,7 +78,7 @@ const CRATES: &[Crate] = &[
     Crate {
         folder: "engine",
         may_use: &["proto", "crypto"],
-        never: &["chrono"],
+        never: &["chrono", "web-sys"],
         brought_by: None,
     },
     Crate {
