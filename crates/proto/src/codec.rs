@@ -41,7 +41,11 @@ impl<'a> Reader<'a> {
 
     /// Takes one byte that must be `value`.
     pub fn expect(&mut self, value: u8) -> Result<(), Malformed> {
-        if self.u8()? == value { Ok(()) } else { Err(Malformed) }
+        if self.u8()? == value {
+            Ok(())
+        } else {
+            Err(Malformed)
+        }
     }
 
     /// Bytes not read yet.
@@ -51,7 +55,11 @@ impl<'a> Reader<'a> {
 
     /// The end: nothing may be left over.
     pub fn finish(self) -> Result<(), Malformed> {
-        if self.0.is_empty() { Ok(()) } else { Err(Malformed) }
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(Malformed)
+        }
     }
 }
 

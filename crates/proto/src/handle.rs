@@ -7,13 +7,18 @@ pub fn is_valid(handle: &str) -> bool {
     let bytes = handle.as_bytes();
     (HANDLE_CHARS_MIN..=HANDLE_CHARS_MAX).contains(&bytes.len())
         && bytes[0].is_ascii_lowercase()
-        && bytes.iter().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'))
+        && bytes
+            .iter()
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'))
 }
 
 /// The handle a person meant: surrounding space and a leading `@` go, capitals become small. `None` when that is none.
 pub fn parse(typed: &str) -> Option<String> {
     let trimmed = typed.trim();
-    let handle = trimmed.strip_prefix('@').unwrap_or(trimmed).to_ascii_lowercase();
+    let handle = trimmed
+        .strip_prefix('@')
+        .unwrap_or(trimmed)
+        .to_ascii_lowercase();
     is_valid(&handle).then_some(handle)
 }
 
@@ -28,7 +33,18 @@ mod tests {
             assert!(is_valid(good), "{good}");
         }
         let too_long = "a".repeat(33);
-        for bad in ["", "ab", "1ab", ".ab", "Abc", "a b", "a@b", "añb", "abc\n", too_long.as_str()] {
+        for bad in [
+            "",
+            "ab",
+            "1ab",
+            ".ab",
+            "Abc",
+            "a b",
+            "a@b",
+            "añb",
+            "abc\n",
+            too_long.as_str(),
+        ] {
             assert!(!is_valid(bad), "{bad}");
         }
     }

@@ -99,7 +99,17 @@ id!(/// SHA-256 of a 16-byte delivery token, first 16 bytes; all the relay store
 
 /// Milliseconds since 1970-01-01 UTC.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    serde::Serialize,
+    serde::Deserialize,
 )]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "ts", derive(ts_rs::TS))]
@@ -131,7 +141,13 @@ mod tests {
 
     #[test]
     fn wrong_lengths_and_padding_are_refused() {
-        for text in ["", "AAAA", "BwcHBwcHBwcHBwcHBwcHBw==", "BwcHBwcHBwcHBwcHBwcHBwc", "!!cHBwcHBwcHBwcHBwcHBw"] {
+        for text in [
+            "",
+            "AAAA",
+            "BwcHBwcHBwcHBwcHBwcHBw==",
+            "BwcHBwcHBwcHBwcHBwcHBwc",
+            "!!cHBwcHBwcHBwcHBwcHBw",
+        ] {
             assert_eq!(AccountId::parse(text), None, "{text}");
         }
     }

@@ -42,8 +42,14 @@ pub const NO_FINGERPRINT: Fingerprint = Fingerprint([0; 32]);
 
 /// Bytes that are signed: `SC1/` || purpose || 0x00 || fingerprint[32] || device id[16] || fields.
 /// Every field has a fixed length, or is the one last field.
-pub fn message(purpose: Purpose, account: &Fingerprint, device: &DeviceId, fields: &[&[u8]]) -> Vec<u8> {
-    let mut message = Vec::with_capacity(64 + fields.iter().map(|field| field.len()).sum::<usize>());
+pub fn message(
+    purpose: Purpose,
+    account: &Fingerprint,
+    device: &DeviceId,
+    fields: &[&[u8]],
+) -> Vec<u8> {
+    let mut message =
+        Vec::with_capacity(64 + fields.iter().map(|field| field.len()).sum::<usize>());
     message.extend_from_slice(b"SC1/");
     message.extend_from_slice(purpose.label().as_bytes());
     message.push(0);

@@ -44,12 +44,21 @@ pub enum Signer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Operation {
     /// The first entry; its hash is the account's fingerprint. Signed by the first device.
-    Genesis { device: DeviceRecord, recovery: RecoveryRecord },
+    Genesis {
+        device: DeviceRecord,
+        recovery: RecoveryRecord,
+    },
     /// Signed by an active device, countersigned by the new one.
-    AddDevice { device: DeviceRecord },
+    AddDevice {
+        device: DeviceRecord,
+    },
     /// Device ids in ascending order.
-    RemoveDevice { devices: Vec<DeviceId> },
-    RotateRecovery { recovery: RecoveryRecord },
+    RemoveDevice {
+        devices: Vec<DeviceId>,
+    },
+    RotateRecovery {
+        recovery: RecoveryRecord,
+    },
     /// Goes back to the parent entry, keeps some of its devices, brings in a new one and new recovery keys.
     Recover(Box<Recover>),
     /// The account ends. Nothing may follow.
@@ -57,8 +66,12 @@ pub enum Operation {
     /// Says what a Confirm of the same device will do once the term has passed.
     Announce(Announced),
     /// Hash of the Announce entry.
-    Confirm { announce: [u8; 32] },
-    Cancel { announce: [u8; 32] },
+    Confirm {
+        announce: [u8; 32],
+    },
+    Cancel {
+        announce: [u8; 32],
+    },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,7 +134,11 @@ impl DeviceRecord {
         reader.expect(KeyType::Identity.byte())?;
         let ik = reader.array()?;
         reader.expect(KeyType::Archive.byte())?;
-        Ok(Self { dsk, ik, archive: Box::new(reader.array()?) })
+        Ok(Self {
+            dsk,
+            ik,
+            archive: Box::new(reader.array()?),
+        })
     }
 }
 
@@ -135,7 +152,10 @@ impl RecoveryRecord {
     fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
         let authority = reader.array()?;
         reader.expect(KeyType::Archive.byte())?;
-        Ok(Self { authority, archive: Box::new(reader.array()?) })
+        Ok(Self {
+            authority,
+            archive: Box::new(reader.array()?),
+        })
     }
 }
 
@@ -208,16 +228,27 @@ impl Operation {
                 out.push(operation.kind());
                 operation.write(out);
             }
-            Self::Confirm { announce } | Self::Cancel { announce } => out.extend_from_slice(announce),
+            Self::Confirm { announce } | Self::Cancel { announce } => {
+                out.extend_from_slice(announce)
+            }
         }
     }
 
     fn read(kind: u8, reader: &mut Reader<'_>) -> Result<Self, Malformed> {
         Ok(match kind {
-            1 => Self::Genesis { device: DeviceRecord::read(reader)?, recovery: RecoveryRecord::read(reader)? },
-            2 => Self::AddDevice { device: DeviceRecord::read(reader)? },
-            3 => Self::RemoveDevice { devices: read_ids(reader, 1)? },
-            4 => Self::RotateRecovery { recovery: RecoveryRecord::read(reader)? },
+            1 => Self::Genesis {
+                device: DeviceRecord::read(reader)?,
+                recovery: RecoveryRecord::read(reader)?,
+            },
+            2 => Self::AddDevice {
+                device: DeviceRecord::read(reader)?,
+            },
+            3 => Self::RemoveDevice {
+                devices: read_ids(reader, 1)?,
+            },
+            4 => Self::RotateRecovery {
+                recovery: RecoveryRecord::read(reader)?,
+            },
             5 => Self::Recover(Box::new(Recover {
                 parent_sequence: reader.u64()?,
                 parent_hash: reader.array()?,
@@ -227,13 +258,21 @@ impl Operation {
             })),
             6 => Self::Close,
             7 => Self::Announce(match reader.u8()? {
-                3 => Announced::RemoveDevice { devices: read_ids(reader, 1)? },
-                4 => Announced::RotateRecovery { recovery: RecoveryRecord::read(reader)? },
+                3 => Announced::RemoveDevice {
+                    devices: read_ids(reader, 1)?,
+                },
+                4 => Announced::RotateRecovery {
+                    recovery: RecoveryRecord::read(reader)?,
+                },
                 6 => Announced::Close,
                 _ => return Err(Malformed),
             }),
-            8 => Self::Confirm { announce: reader.array()? },
-            9 => Self::Cancel { announce: reader.array()? },
+            8 => Self::Confirm {
+                announce: reader.array()?,
+            },
+            9 => Self::Cancel {
+                announce: reader.array()?,
+            },
             _ => return Err(Malformed),
         })
     }
@@ -243,8 +282,12 @@ impl Announced {
     /// The operation as it would stand in an entry of its own.
     pub fn operation(&self) -> Operation {
         match self {
-            Self::RemoveDevice { devices } => Operation::RemoveDevice { devices: devices.clone() },
-            Self::RotateRecovery { recovery } => Operation::RotateRecovery { recovery: recovery.clone() },
+            Self::RemoveDevice { devices } => Operation::RemoveDevice {
+                devices: devices.clone(),
+            },
+            Self::RotateRecovery { recovery } => Operation::RotateRecovery {
+                recovery: recovery.clone(),
+            },
             Self::Close => Operation::Close,
         }
     }
@@ -313,7 +356,14 @@ impl Body {
         let mut inner = Reader::new(reader.take(length)?);
         let operation = Operation::read(kind, &mut inner)?;
         inner.finish()?;
-        Ok(Self { account, sequence, previous, time, signer, operation })
+        Ok(Self {
+            account,
+            sequence,
+            previous,
+            time,
+            signer,
+            operation,
+        })
     }
 }
 
@@ -321,7 +371,12 @@ impl Entry {
     /// Joins a body and its signatures.
     pub fn new(body: Body, signature: [u8; 64], countersignature: Option<[u8; 64]>) -> Self {
         let bytes = body.encode();
-        Self { body, bytes, signature, countersignature }
+        Self {
+            body,
+            bytes,
+            signature,
+            countersignature,
+        }
     }
 
     /// Reads one entry of at most [`LOG_ENTRY_BYTES_MAX`] bytes.
@@ -336,9 +391,18 @@ impl Entry {
         let body = Body::read(&mut reader)?;
         let signed = bytes.len() - reader.left();
         let signature = reader.array()?;
-        let countersignature = body.operation.incoming().map(|_| reader.array()).transpose()?;
+        let countersignature = body
+            .operation
+            .incoming()
+            .map(|_| reader.array())
+            .transpose()?;
         reader.finish()?;
-        Ok(Self { body, bytes: bytes[..signed].to_vec(), signature, countersignature })
+        Ok(Self {
+            body,
+            bytes: bytes[..signed].to_vec(),
+            signature,
+            countersignature,
+        })
     }
 
     /// body || signature || countersignature.

@@ -82,7 +82,11 @@ impl Verified<Log> {
             rest = after;
         }
         if rest.is_empty() {
-            return Ok(if sequence == self.entry_count() { Advance::Current } else { Advance::Behind });
+            return Ok(if sequence == self.entry_count() {
+                Advance::Current
+            } else {
+                Advance::Behind
+            });
         }
         if sequence == self.entry_count() {
             return self.extend_by(rest, primitives).map(Advance::Extended);
@@ -90,7 +94,11 @@ impl Verified<Log> {
         self.weigh_branch(sequence, rest, elapsed_ms, primitives)
     }
 
-    fn extend_by<B: AsRef<[u8]>>(&self, entries: &[B], primitives: &impl Primitives) -> Result<Self, Refused> {
+    fn extend_by<B: AsRef<[u8]>>(
+        &self,
+        entries: &[B],
+        primitives: &impl Primitives,
+    ) -> Result<Self, Refused> {
         let mut log = self.clone();
         for entry in entries {
             log = log.append(entry.as_ref(), primitives)?.log;
@@ -172,5 +180,7 @@ impl ForkProof {
 }
 
 fn join<B: AsRef<[u8]>>(common: impl Iterator<Item = Vec<u8>>, rest: &[B]) -> Vec<Vec<u8>> {
-    common.chain(rest.iter().map(|entry| entry.as_ref().to_vec())).collect()
+    common
+        .chain(rest.iter().map(|entry| entry.as_ref().to_vec()))
+        .collect()
 }

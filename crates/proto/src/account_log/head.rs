@@ -23,7 +23,11 @@ impl LogHead {
     }
 
     pub fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
-        Ok(Self { era: reader.u32()?, sequence: reader.u64()?, hash: reader.array()? })
+        Ok(Self {
+            era: reader.u32()?,
+            sequence: reader.u64()?,
+            hash: reader.array()?,
+        })
     }
 
     /// Reads exactly the 44 bytes of [`Self::encode`].

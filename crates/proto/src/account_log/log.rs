@@ -45,7 +45,10 @@ pub struct Log {
 ///
 /// # Errors
 /// [`Refused`] by the first entry that breaks a rule.
-pub fn verify_chain<B: AsRef<[u8]>>(entries: &[B], primitives: &impl Primitives) -> Result<Verified<Log>, Refused> {
+pub fn verify_chain<B: AsRef<[u8]>>(
+    entries: &[B],
+    primitives: &impl Primitives,
+) -> Result<Verified<Log>, Refused> {
     let (genesis, rest) = entries.split_first().ok_or(Refused::Empty)?;
     let mut log = Log::from_genesis(Entry::decode(genesis.as_ref())?, primitives)?;
     for entry in rest {
@@ -83,7 +86,10 @@ impl Verified<Log> {
         let mut log = self.0.clone();
         log.extend(Entry::decode(entry)?, primitives)?;
         let term = log.links.last().and_then(|link| link.term);
-        Ok(Appended { log: Verified(log), term })
+        Ok(Appended {
+            log: Verified(log),
+            term,
+        })
     }
 }
 
@@ -117,12 +123,18 @@ impl Log {
 
     /// The head this log had when `sequence` was its newest entry.
     pub fn head_at(&self, sequence: u64) -> Option<LogHead> {
-        self.link(sequence).map(|link| LogHead { era: link.era, sequence, hash: link.hash })
+        self.link(sequence).map(|link| LogHead {
+            era: link.era,
+            sequence,
+            hash: link.hash,
+        })
     }
 
     /// Entries from `sequence` on, as sent.
     pub fn entries_from(&self, sequence: u64) -> impl Iterator<Item = Vec<u8>> + '_ {
-        let from = usize::try_from(sequence).unwrap_or(usize::MAX).min(self.links.len());
+        let from = usize::try_from(sequence)
+            .unwrap_or(usize::MAX)
+            .min(self.links.len());
         self.links[from..].iter().map(|link| link.entry.encode())
     }
 
@@ -149,15 +161,25 @@ impl Log {
     /// The state a client acts by: entries whose term has not passed since this client saw what it runs from have no
     /// effect yet, and nothing signed by a recovery key that such an entry brought in is followed.
     /// `elapsed_ms` answers, for an entry hash, how long ago this client first saw that entry by its own clock.
-    pub fn acting_state(&self, elapsed_ms: &dyn Fn(&[u8; 32]) -> u64, primitives: &impl Primitives) -> State {
+    pub fn acting_state(
+        &self,
+        elapsed_ms: &dyn Fn(&[u8; 32]) -> u64,
+        primitives: &impl Primitives,
+    ) -> State {
         let mut deferred = BTreeSet::new();
         let mut through = self.head().sequence;
         for (sequence, link) in (0..).zip(&self.links) {
-            if link.relies_on.is_some_and(|since| deferred.contains(&since)) {
+            if link
+                .relies_on
+                .is_some_and(|since| deferred.contains(&since))
+            {
                 through = sequence - 1;
                 break;
             }
-            if link.term.is_some_and(|term| !term.has_passed(elapsed_ms(&term.since_hash))) {
+            if link
+                .term
+                .is_some_and(|term| !term.has_passed(elapsed_ms(&term.since_hash)))
+            {
                 deferred.insert(sequence);
             }
         }
@@ -175,14 +197,25 @@ impl Log {
 
     fn from_genesis(entry: Entry, primitives: &impl Primitives) -> Result<Self, Refused> {
         let body = &entry.body;
-        let Operation::Genesis { device, .. } = &body.operation else { return Err(Refused::NotGenesis) };
+        let Operation::Genesis { device, .. } = &body.operation else {
+            return Err(Refused::NotGenesis);
+        };
         if body.account != NO_FINGERPRINT || body.sequence != 0 || body.previous != [0; 32] {
             return Err(Refused::NotGenesis);
         }
         check_signature(&entry, &device.dsk, primitives)?;
         let hash = entry.hash(primitives);
         let state = State::genesis(&entry, hash, primitives)?;
-        Ok(Self { links: vec![Link { entry, hash, era: 0, relies_on: None, term: None }], state })
+        Ok(Self {
+            links: vec![Link {
+                entry,
+                hash,
+                era: 0,
+                relies_on: None,
+                term: None,
+            }],
+            state,
+        })
     }
 
     fn extend(&mut self, entry: Entry, primitives: &impl Primitives) -> Result<(), Refused> {
@@ -200,17 +233,28 @@ impl Log {
                 check_signature(&entry, &key, primitives)?;
                 let wait = self.state.check_authority(&entry, primitives)?;
                 check_countersignature(&entry, &self.state.account, primitives)?;
-                let relies_on = (entry.body.signer == Signer::Recovery).then_some(self.state.recovery_since);
+                let relies_on =
+                    (entry.body.signer == Signer::Recovery).then_some(self.state.recovery_since);
                 let term = wait.and_then(|wait| {
                     let since_hash = self.entry_hash(wait.since)?;
-                    Some(Term { since: wait.since, since_hash, length_ms: wait.length_ms })
+                    Some(Term {
+                        since: wait.since,
+                        since_hash,
+                        length_ms: wait.length_ms,
+                    })
                 });
                 self.state.apply(&entry, hash, false, primitives);
                 (relies_on, term)
             }
         };
         let era = self.state.head.era;
-        self.links.push(Link { entry, hash, era, relies_on, term });
+        self.links.push(Link {
+            entry,
+            hash,
+            era,
+            relies_on,
+            term,
+        });
         Ok(())
     }
 
@@ -236,7 +280,10 @@ impl Log {
         check_signature(entry, &parent.recovery.authority, primitives)?;
         check_countersignature(entry, &self.state.account, primitives)?;
         self.state.check_recover(&parent, recover, primitives)?;
-        Ok((self.state.recovered(parent, recover, hash, primitives), since))
+        Ok((
+            self.state.recovered(parent, recover, hash, primitives),
+            since,
+        ))
     }
 
     /// Sequences of the entries in force up to `through`: those a Recover voided are left out.
@@ -254,11 +301,20 @@ impl Log {
     /// Applies entries that were verified before, `deferred` ones without effect.
     fn fold(&self, through: u64, deferred: &BTreeSet<u64>, primitives: &impl Primitives) -> State {
         let mut state = self.genesis_state(primitives);
-        for link in self.path(through).into_iter().skip(1).filter_map(|sequence| self.link(sequence)) {
+        for link in self
+            .path(through)
+            .into_iter()
+            .skip(1)
+            .filter_map(|sequence| self.link(sequence))
+        {
             match &link.entry.body.operation {
                 Operation::Recover(recover) => {
                     let mut before = state.clone();
-                    before.head = LogHead { era: link.era - 1, sequence: link.entry.body.sequence - 1, hash: [0; 32] };
+                    before.head = LogHead {
+                        era: link.era - 1,
+                        sequence: link.entry.body.sequence - 1,
+                        hash: [0; 32],
+                    };
                     state = before.recovered(state, recover, link.hash, primitives);
                 }
                 _ => {
@@ -273,20 +329,45 @@ impl Log {
     fn genesis_state(&self, primitives: &impl Primitives) -> State {
         let genesis = &self.links[0];
         // The first link was made by `from_genesis`, which keeps only what this call accepts.
-        State::genesis(&genesis.entry, genesis.hash, primitives).unwrap_or_else(|_| self.state.clone())
+        State::genesis(&genesis.entry, genesis.hash, primitives)
+            .unwrap_or_else(|_| self.state.clone())
     }
 }
 
-fn check_signature(entry: &Entry, key: &[u8; 32], primitives: &impl Primitives) -> Result<(), Refused> {
+fn check_signature(
+    entry: &Entry,
+    key: &[u8; 32],
+    primitives: &impl Primitives,
+) -> Result<(), Refused> {
     let device = entry.body.signer.device_id();
-    let message = signing::message(Purpose::LogEntry, &entry.body.account, &device, &[entry.body_bytes()]);
-    if primitives.verify_ed25519(key, &message, &entry.signature) { Ok(()) } else { Err(Refused::BadSignature) }
+    let message = signing::message(
+        Purpose::LogEntry,
+        &entry.body.account,
+        &device,
+        &[entry.body_bytes()],
+    );
+    if primitives.verify_ed25519(key, &message, &entry.signature) {
+        Ok(())
+    } else {
+        Err(Refused::BadSignature)
+    }
 }
 
 /// The incoming device signs too: nobody can enter a device that does not want to belong to the account.
-fn check_countersignature(entry: &Entry, account: &Fingerprint, primitives: &impl Primitives) -> Result<(), Refused> {
-    let Some(device) = entry.body.operation.incoming() else { return Ok(()) };
-    let message = signing::message(Purpose::LogCountersign, account, &device.id(primitives), &[entry.body_bytes()]);
+fn check_countersignature(
+    entry: &Entry,
+    account: &Fingerprint,
+    primitives: &impl Primitives,
+) -> Result<(), Refused> {
+    let Some(device) = entry.body.operation.incoming() else {
+        return Ok(());
+    };
+    let message = signing::message(
+        Purpose::LogCountersign,
+        account,
+        &device.id(primitives),
+        &[entry.body_bytes()],
+    );
     match &entry.countersignature {
         Some(signature) if primitives.verify_ed25519(&device.dsk, &message, signature) => Ok(()),
         _ => Err(Refused::BadCountersignature),

@@ -12,7 +12,9 @@ mod rate;
 mod refused;
 mod state;
 
-pub use entry::{Announced, Body, DeviceRecord, Entry, Operation, Recover, RecoveryRecord, Signer, VERSION};
+pub use entry::{
+    Announced, Body, DeviceRecord, Entry, Operation, Recover, RecoveryRecord, Signer, VERSION,
+};
 pub use fork::{Advance, Branch, ForkProof, Standing};
 pub use head::LogHead;
 pub use log::{Appended, Freshness, Log, Verified, verify_chain};

@@ -29,7 +29,12 @@ mod tests {
     #[test]
     fn a_full_day_of_device_entries_leaves_room_for_the_recovery_key() {
         let device = Signer::Device(DeviceId([1; 16]));
-        let day: Vec<_> = (0..20).map(|i| AppendedAt { at: Timestamp(1000 + i), signer: device }).collect();
+        let day: Vec<_> = (0..20)
+            .map(|i| AppendedAt {
+                at: Timestamp(1000 + i),
+                signer: device,
+            })
+            .collect();
         assert!(within_daily_rate(&day[..19], device, Timestamp(2000)));
         assert!(!within_daily_rate(&day, device, Timestamp(2000)));
         assert!(within_daily_rate(&day, Signer::Recovery, Timestamp(2000)));

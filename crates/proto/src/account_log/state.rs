@@ -67,15 +67,25 @@ pub struct State {
 
 impl State {
     /// The state after a Genesis. The caller has checked its signature.
-    pub(super) fn genesis(entry: &Entry, hash: [u8; 32], primitives: &impl Primitives) -> Result<Self, Refused> {
-        let Operation::Genesis { device, recovery } = &entry.body.operation else { return Err(Refused::NotGenesis) };
+    pub(super) fn genesis(
+        entry: &Entry,
+        hash: [u8; 32],
+        primitives: &impl Primitives,
+    ) -> Result<Self, Refused> {
+        let Operation::Genesis { device, recovery } = &entry.body.operation else {
+            return Err(Refused::NotGenesis);
+        };
         let id = device.id(primitives);
         if entry.body.signer != Signer::Device(id) {
             return Err(Refused::WrongSigner);
         }
         let mut state = Self {
             account: Fingerprint(hash),
-            head: LogHead { era: 0, sequence: 0, hash },
+            head: LogHead {
+                era: 0,
+                sequence: 0,
+                hash,
+            },
             devices: BTreeMap::new(),
             recovery: recovery.clone(),
             recovery_since: 0,
@@ -121,13 +131,21 @@ impl State {
     /// The key that must have signed, given that the entry stands in this state.
     pub(super) fn signing_key(&self, signer: &Signer) -> Result<[u8; 32], Refused> {
         match signer {
-            Signer::Device(id) => self.devices.get(id).map(|device| device.keys.dsk).ok_or(Refused::UnknownSigner),
+            Signer::Device(id) => self
+                .devices
+                .get(id)
+                .map(|device| device.keys.dsk)
+                .ok_or(Refused::UnknownSigner),
             Signer::Recovery => Ok(self.recovery.authority),
         }
     }
 
     /// Whether the signer may do this, and after which term. Recover is judged by [`Self::recovered`].
-    pub(super) fn check_authority(&self, entry: &Entry, primitives: &impl Primitives) -> Result<Option<Wait>, Refused> {
+    pub(super) fn check_authority(
+        &self,
+        entry: &Entry,
+        primitives: &impl Primitives,
+    ) -> Result<Option<Wait>, Refused> {
         let signer = entry.body.signer;
         match &entry.body.operation {
             Operation::Genesis { .. } => Err(Refused::SecondGenesis),
@@ -138,10 +156,17 @@ impl State {
             }
             Operation::RemoveDevice { devices } => {
                 self.check_removal(devices)?;
-                let Signer::Device(id) = signer else { return Ok(None) };
+                let Signer::Device(id) = signer else {
+                    return Ok(None);
+                };
                 let age = self.acting_device(Signer::Device(id))?.added_at;
-                let older = devices.iter().any(|target| self.devices.get(target).is_some_and(|d| d.added_at < age));
-                Ok(older.then_some(Wait { since: age, length_ms: WAIT_REMOVAL_MS }))
+                let older = devices
+                    .iter()
+                    .any(|target| self.devices.get(target).is_some_and(|d| d.added_at < age));
+                Ok(older.then_some(Wait {
+                    since: age,
+                    length_ms: WAIT_REMOVAL_MS,
+                }))
             }
             Operation::RotateRecovery { .. } | Operation::Close => match signer {
                 Signer::Recovery => Ok(None),
@@ -163,7 +188,10 @@ impl State {
             }
             Operation::Confirm { announce } => {
                 self.acting_device(signer)?;
-                let pending = self.pending.get(announce).ok_or(Refused::NothingAnnounced)?;
+                let pending = self
+                    .pending
+                    .get(announce)
+                    .ok_or(Refused::NothingAnnounced)?;
                 if pending.announcer != signer.device_id() {
                     return Err(Refused::WrongSigner);
                 }
@@ -171,10 +199,16 @@ impl State {
                     Announced::RemoveDevice { .. } => WAIT_REMOVAL_MS,
                     Announced::RotateRecovery { .. } | Announced::Close => WAIT_MS,
                 };
-                Ok(Some(Wait { since: pending.sequence, length_ms }))
+                Ok(Some(Wait {
+                    since: pending.sequence,
+                    length_ms,
+                }))
             }
             Operation::Cancel { announce } => {
-                let pending = self.pending.get(announce).ok_or(Refused::NothingAnnounced)?;
+                let pending = self
+                    .pending
+                    .get(announce)
+                    .ok_or(Refused::NothingAnnounced)?;
                 self.check_cancel(signer, pending)?;
                 Ok(None)
             }
@@ -184,7 +218,13 @@ impl State {
 
     /// Applies an entry whose place, signature and authority were checked; Recover goes through [`Self::recovered`].
     /// With `deferred` its effect waits: only the head moves, and an announcement stays announced.
-    pub(super) fn apply(&mut self, entry: &Entry, hash: [u8; 32], deferred: bool, primitives: &impl Primitives) {
+    pub(super) fn apply(
+        &mut self,
+        entry: &Entry,
+        hash: [u8; 32],
+        deferred: bool,
+        primitives: &impl Primitives,
+    ) {
         let sequence = entry.body.sequence;
         self.head.sequence = sequence;
         self.head.hash = hash;
@@ -193,10 +233,19 @@ impl State {
         }
         match &entry.body.operation {
             Operation::Genesis { .. } | Operation::Recover(_) => {}
-            Operation::AddDevice { device } => self.take_in(device.id(primitives), device, sequence),
+            Operation::AddDevice { device } => {
+                self.take_in(device.id(primitives), device, sequence)
+            }
             Operation::Announce(operation) => {
                 let announcer = entry.body.signer.device_id();
-                self.pending.insert(hash, Announcement { announcer, operation: operation.clone(), sequence });
+                self.pending.insert(
+                    hash,
+                    Announcement {
+                        announcer,
+                        operation: operation.clone(),
+                        sequence,
+                    },
+                );
             }
             Operation::Confirm { announce } => {
                 if let Some(pending) = self.pending.remove(announce) {
@@ -212,7 +261,8 @@ impl State {
             self.final_through = sequence;
         }
         let devices = &self.devices;
-        self.pending.retain(|_, pending| devices.contains_key(&pending.announcer));
+        self.pending
+            .retain(|_, pending| devices.contains_key(&pending.announcer));
     }
 
     /// Whether a Recover may stand here; `parent` is the state at its parent entry.
@@ -225,7 +275,11 @@ impl State {
         if recover.parent_sequence < self.final_through {
             return Err(Refused::VoidsFinalEntry);
         }
-        if !recover.kept.iter().all(|id| parent.devices.contains_key(id)) {
+        if !recover
+            .kept
+            .iter()
+            .all(|id| parent.devices.contains_key(id))
+        {
             return Err(Refused::UnknownDevice);
         }
         self.check_incoming(&recover.device, recover.kept.len(), primitives)
@@ -248,7 +302,11 @@ impl State {
         parent.pending.clear();
         parent.closed = false;
         parent.final_through = sequence;
-        parent.head = LogHead { era: self.head.era + 1, sequence, hash };
+        parent.head = LogHead {
+            era: self.head.era + 1,
+            sequence,
+            hash,
+        };
         parent
     }
 
@@ -279,7 +337,13 @@ impl State {
     fn take_in(&mut self, id: DeviceId, keys: &DeviceRecord, added_at: u64) {
         self.used_keys.insert(keys.dsk);
         self.used_keys.insert(keys.ik);
-        self.devices.insert(id, Device { keys: keys.clone(), added_at });
+        self.devices.insert(
+            id,
+            Device {
+                keys: keys.clone(),
+                added_at,
+            },
+        );
     }
 
     fn acting_device(&self, signer: Signer) -> Result<&Device, Refused> {
@@ -289,7 +353,12 @@ impl State {
         }
     }
 
-    fn check_incoming(&self, device: &DeviceRecord, live: usize, primitives: &impl Primitives) -> Result<(), Refused> {
+    fn check_incoming(
+        &self,
+        device: &DeviceRecord,
+        live: usize,
+        primitives: &impl Primitives,
+    ) -> Result<(), Refused> {
         if live >= DEVICES_PER_ACCOUNT_MAX {
             return Err(Refused::TooManyDevices);
         }
@@ -311,11 +380,20 @@ impl State {
     }
 
     fn check_cancel(&self, signer: Signer, pending: &Announcement) -> Result<(), Refused> {
-        let Signer::Device(id) = signer else { return Ok(()) };
+        let Signer::Device(id) = signer else {
+            return Ok(());
+        };
         let canceller = self.acting_device(signer)?.added_at;
-        let announcer = self.devices.get(&pending.announcer).map_or(u64::MAX, |device| device.added_at);
+        let announcer = self
+            .devices
+            .get(&pending.announcer)
+            .map_or(u64::MAX, |device| device.added_at);
         let target = matches!(&pending.operation, Announced::RemoveDevice { devices } if devices.contains(&id));
-        if target || canceller > announcer { Err(Refused::MayNotCancel) } else { Ok(()) }
+        if target || canceller > announcer {
+            Err(Refused::MayNotCancel)
+        } else {
+            Ok(())
+        }
     }
 }
 

@@ -52,14 +52,21 @@ impl MerkleTree {
         row.resize(leaves.next_power_of_two(), EMPTY);
         let mut rows = vec![row];
         while let Some(below) = rows.last().filter(|row| row.len() > 1) {
-            let above = below.chunks_exact(2).map(|pair| node_hash(primitives, &pair[0], &pair[1])).collect();
+            let above = below
+                .chunks_exact(2)
+                .map(|pair| node_hash(primitives, &pair[0], &pair[1]))
+                .collect();
             rows.push(above);
         }
         Some(Self { leaves, rows })
     }
 
     pub fn root(&self) -> [u8; 32] {
-        self.rows.last().and_then(|row| row.first()).copied().unwrap_or(EMPTY)
+        self.rows
+            .last()
+            .and_then(|row| row.first())
+            .copied()
+            .unwrap_or(EMPTY)
     }
 
     /// How many keys the tree proves.

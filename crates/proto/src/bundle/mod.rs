@@ -14,7 +14,8 @@ use crate::public_key::{KeyType, XWING_BYTES};
 
 pub const VERSION: u8 = 1;
 /// Body without signature.
-pub const BODY_BYTES: usize = 1 + 32 + 16 + 8 + 8 + LogHead::BYTES + 33 + 2 * (1 + XWING_BYTES) + 4 + 2 + 32;
+pub const BODY_BYTES: usize =
+    1 + 32 + 16 + 8 + 8 + LogHead::BYTES + 33 + 2 * (1 + XWING_BYTES) + 4 + 2 + 32;
 /// Body || Ed25519 signature[64] by the DSK, purpose `bundle`: the bytes sent.
 pub const SIGNED_BYTES: usize = BODY_BYTES + 64;
 
@@ -96,8 +97,17 @@ impl Bundle {
             return Err(Malformed);
         }
         Ok(Self {
-            account, device, number, created, log_head, signed_prekey, last_resort,
-            sealing_number, sealing_key, one_time_count, one_time_root,
+            account,
+            device,
+            number,
+            created,
+            log_head,
+            signed_prekey,
+            last_resort,
+            sealing_number,
+            sealing_key,
+            one_time_count,
+            one_time_root,
         })
     }
 }
@@ -106,7 +116,11 @@ impl SignedBundle {
     /// Joins a body and its signature.
     pub fn new(bundle: Bundle, signature: [u8; 64]) -> Self {
         let body = bundle.encode();
-        Self { bundle, body, signature }
+        Self {
+            bundle,
+            body,
+            signature,
+        }
     }
 
     /// Reads body || signature.
@@ -118,7 +132,11 @@ impl SignedBundle {
         let body = reader.take(BODY_BYTES)?.to_vec();
         let signature = reader.array()?;
         reader.finish()?;
-        Ok(Self { bundle: Bundle::decode(&body)?, body, signature })
+        Ok(Self {
+            bundle: Bundle::decode(&body)?,
+            body,
+            signature,
+        })
     }
 
     /// The signed bytes.
