@@ -5,13 +5,15 @@
 
 use crate::error::NoRandomness;
 use crate::keys::{Secret, SigningSecret, StoredSecret, XWingSecret};
-use crate::primitives::{equal, hkdf_sha256, sha256};
+use crate::primitives::{equal, hkdf_sha256};
 use securechat_proto::account_log::RecoveryRecord;
 use zeroize::Zeroizing;
 
 /// Groups of four characters in the printable form.
 pub const GROUPS: usize = 7;
 const CHARACTERS: usize = GROUPS * 4;
+/// Characters that hold the seed: 130 bits, the last two zero.
+const DATA: usize = CHARACTERS - 2;
 /// Crockford's alphabet: no I, L, O, U.
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
@@ -73,7 +75,7 @@ impl RecoverySecret {
         Secret::from_slice(stored).map(Self)
     }
 
-    /// The printable form: seven groups of four characters, `XXXX-XXXX-...`: 128 bits and a 12-bit checksum.
+    /// The printable form: seven groups of four characters, `XXXX-XXXX-...`: 26 characters hold the seed, 2 check it.
     pub fn printable(&self) -> Zeroizing<String> {
         let characters = self.characters();
         // One allocation of the final size, so that no piece of the secret stays behind in memory.
@@ -102,18 +104,23 @@ impl RecoverySecret {
         if count != CHARACTERS {
             return Err(KitError::NotKit);
         }
-        let mut bits = Zeroizing::new([0_u8; 18]);
-        for (index, value) in values.iter().enumerate() {
+        let mut bits = Zeroizing::new([0_u8; 17]);
+        for (index, value) in values[..DATA].iter().enumerate() {
             write_5_bits(&mut bits, index, *value);
         }
-        let secret = Secret::from_slice(&bits[..16]).map(Self).ok_or(KitError::NotKit)?;
-        if secret.bits()[16..] == bits[16..] { Ok(secret) } else { Err(KitError::Checksum) }
+        if bits[16] != 0 || check_symbols(&values[..DATA]) != values[DATA..] {
+            return Err(KitError::Checksum);
+        }
+        Secret::from_slice(&bits[..16]).map(Self).ok_or(KitError::NotKit)
     }
 
     /// Whether the four characters typed are group `index` (0 to 6) of this kit.
     pub fn matches_group(&self, index: usize, typed: &str) -> bool {
+        if index >= GROUPS {
+            return false;
+        }
         let characters = self.characters();
-        let Some(group) = characters.get(index.saturating_mul(4)..index.saturating_mul(4) + 4) else { return false };
+        let group = &characters[index * 4..index * 4 + 4];
         let typed: Zeroizing<Vec<u8>> = Zeroizing::new(
             typed.trim().bytes().map(|byte| value_of(byte).map_or(b'?', |value| ALPHABET[usize::from(value)])).collect(),
         );
@@ -121,32 +128,45 @@ impl RecoverySecret {
     }
 
     fn characters(&self) -> Zeroizing<[u8; CHARACTERS]> {
-        let bits = self.bits();
-        let mut characters = Zeroizing::new([0; CHARACTERS]);
-        for (index, character) in characters.iter_mut().enumerate() {
-            *character = ALPHABET[usize::from(read_5_bits(&bits, index))];
-        }
-        characters
-    }
-
-    /// Seed[16] || first 12 bits of SHA-256(`SC1/recovery-check` || seed) || 4 zero bits.
-    fn bits(&self) -> Zeroizing<[u8; 18]> {
-        let check = sha256(&[b"SC1/recovery-check", self.0.expose()]);
-        let mut bits = Zeroizing::new([0; 18]);
+        let mut bits = Zeroizing::new([0; 17]);
         bits[..16].copy_from_slice(self.0.expose());
-        bits[16] = check[0];
-        bits[17] = check[1] & 0xf0;
-        bits
+        let mut values = Zeroizing::new([0; CHARACTERS]);
+        for (index, value) in values[..DATA].iter_mut().enumerate() {
+            *value = read_5_bits(&bits, index);
+        }
+        let check = check_symbols(&values[..DATA]);
+        values[DATA..].copy_from_slice(&check);
+        for value in values.iter_mut() {
+            *value = ALPHABET[usize::from(*value)];
+        }
+        values
     }
 }
 
-fn read_5_bits(bits: &[u8; 18], index: usize) -> u8 {
+/// Two check symbols over GF(32), x^5 + x^2 + 1: the sum of the data symbols, and the sum weighted by powers of x.
+/// Any one or two wrong characters are noticed, swapped ones too.
+fn check_symbols(data: &[u8]) -> [u8; 2] {
+    let (mut plain, mut weighted) = (0, 0);
+    // Horner's rule: the first symbol gets the highest power, the last one x.
+    for value in data {
+        plain ^= value;
+        weighted = times_x(weighted ^ value);
+    }
+    [plain, weighted]
+}
+
+fn times_x(value: u8) -> u8 {
+    let shifted = value << 1;
+    if shifted & 0x20 == 0 { shifted } else { shifted ^ 0x25 }
+}
+
+fn read_5_bits(bits: &[u8; 17], index: usize) -> u8 {
     let at = index * 5;
     let pair = u16::from(bits[at / 8]) << 8 | u16::from(bits.get(at / 8 + 1).copied().unwrap_or(0));
     (pair >> (11 - at % 8)) as u8 & 0x1f
 }
 
-fn write_5_bits(bits: &mut [u8; 18], index: usize, value: u8) {
+fn write_5_bits(bits: &mut [u8; 17], index: usize, value: u8) {
     let at = index * 5;
     let pair = u16::from(value) << (11 - at % 8);
     bits[at / 8] |= (pair >> 8) as u8;
@@ -184,18 +204,25 @@ mod tests {
     }
 
     #[test]
-    fn every_single_mistyped_character_is_noticed() {
-        let text = secret().printable();
-        let mut passed = 0;
-        for at in (0..text.len()).filter(|at| text.as_bytes()[*at] != b'-') {
-            for other in ALPHABET.iter().filter(|c| **c != text.as_bytes()[at]) {
-                let mut wrong = text.as_bytes().to_vec();
-                wrong[at] = *other;
-                passed += u32::from(RecoverySecret::parse(std::str::from_utf8(&wrong).unwrap()).is_ok());
+    fn every_one_or_two_mistyped_characters_are_noticed() {
+        let text = secret().printable().replace('-', "").into_bytes();
+        let mistype = |text: &mut Vec<u8>, at: usize, step: usize| {
+            let value = ALPHABET.iter().position(|character| *character == text[at]).unwrap();
+            text[at] = ALPHABET[(value + step) % 32];
+        };
+        for first in 0..CHARACTERS {
+            for step in 1..32 {
+                for second in first..CHARACTERS {
+                    let mut wrong = text.clone();
+                    mistype(&mut wrong, first, step);
+                    if second > first {
+                        mistype(&mut wrong, second, 1 + (step * 7 + second) % 31);
+                    }
+                    let typed = std::str::from_utf8(&wrong).unwrap();
+                    assert_eq!(RecoverySecret::parse(typed).err(), Some(KitError::Checksum), "{typed}");
+                }
             }
         }
-        // 12 bits of checksum: 868 one-character errors, 0.2 expected to pass by chance for a random seed, none for this.
-        assert_eq!(passed, 0);
     }
 
     #[test]
@@ -215,6 +242,6 @@ mod tests {
             assert!(!secret.matches_group((index + 1) % GROUPS, group) || text.split('-').nth((index + 1) % GROUPS) == Some(group));
         }
         assert!(!secret.matches_group(7, "0000"));
-        assert!(!secret.matches_group(usize::MAX / 4, "0000"));
+        assert!(!secret.matches_group(usize::MAX, "0000"));
     }
 }
