@@ -1,13 +1,19 @@
+import { fileURLToPath } from 'node:url';
 import { lingui } from '@lingui/vite-plugin';
 import tailwindcss from '@tailwindcss/vite';
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
+import { serviceWorker } from './build/serviceWorker';
 
 /** Where `vite dev` forwards the relay's own paths; the built app is served by the relay itself. */
 const relay = process.env['SECURECHAT_URL'] ?? 'http://localhost:8000';
 
 export default defineConfig({
-  plugins: [react(), tailwindcss(), lingui()],
+  plugins: [react(), tailwindcss(), lingui(), serviceWorker()],
+  resolve: {
+    // Written by `cargo xtask wasm`.
+    alias: { '@engine': fileURLToPath(new URL('../target/web/wasm', import.meta.url)) },
+  },
   build: {
     outDir: 'dist',
     target: 'es2022',

@@ -14,6 +14,8 @@ import { startWorker } from './startWorker';
 /** A core that crashes this often within the window stays down and says so. */
 const CRASHES_MAX = 4;
 const CRASH_WINDOW_MS = 30_000;
+/** Screens stay up for this long while the lead passes from one tab to another. */
+const HANDOVER_MS = 3_000;
 /** Input events tell the worker about activity at most this often. */
 const ACTIVITY_EVERY_MS = 10_000;
 
@@ -34,6 +36,8 @@ export class CoreClient {
   private memory = false;
   private focused: ConversationId | null = null;
   private lastActivity = 0;
+  private epoch = -1;
+  private handingOver: ReturnType<typeof setTimeout> | undefined;
 
   constructor(private readonly onNotice: (notice: Notice) => void) {}
 
@@ -99,6 +103,7 @@ export class CoreClient {
   private spawn(failed: BootState | null): void {
     const worker = startWorker();
     this.worker = worker;
+    this.epoch = -1;
     worker.onmessage = (event: MessageEvent<ToPage>) => {
       if (worker === this.worker) this.hear(event.data);
     };
@@ -106,7 +111,13 @@ export class CoreClient {
       event.preventDefault();
       if (worker === this.worker) this.crashed();
     };
-    this.post({ type: 'start', visible: isVisible(), memory: this.memory, failed, clockOffsetMs: clockOffsetMs() });
+    this.post({
+      type: 'start',
+      visible: isVisible(),
+      memory: this.memory,
+      failed,
+      clockOffsetMs: clockOffsetMs(),
+    });
     if (this.focused !== null) void this.sendFocus();
   }
 
@@ -128,7 +139,7 @@ export class CoreClient {
   private hear(message: ToPage): void {
     switch (message.type) {
       case 'facts':
-        this.heardFacts(message.facts);
+        this.heardFacts(message.facts, message.epoch);
         return;
       case 'result': {
         const resolve = this.pending.get(message.id);
@@ -142,22 +153,30 @@ export class CoreClient {
       case 'notify':
         this.onNotice(message.notice);
         return;
+      case 'outdated':
+        this.updateIsReady();
+        return;
       case 'restart':
         this.memory = message.memory;
-        if (message.reload) {
-          this.updateIsReady();
-        }
         if (message.crashed) this.crashed();
         else this.respawn(null);
         return;
     }
   }
 
-  private heardFacts(facts: CoreFacts): void {
+  private heardFacts(facts: CoreFacts, epoch: number): void {
+    clearTimeout(this.handingOver);
     const before = this.state.boot.state;
-    this.set({ ...this.state, boot: facts.boot, vault: facts.vault });
     const after = facts.boot.state;
-    if (before !== 'ready' && after === 'ready') this.queries.refreshAll();
+    if (before === 'ready' && after === 'starting') {
+      // Another tab takes the lead: screens stay as they are, unless it takes long.
+      this.handingOver = setTimeout(() => this.set({ ...this.state, boot: facts.boot }), HANDOVER_MS);
+      return;
+    }
+    this.set({ ...this.state, boot: facts.boot, vault: facts.vault });
+    // A new leader may have carried out what its predecessor could no longer announce.
+    if (after === 'ready' && (before !== 'ready' || epoch !== this.epoch)) this.queries.refreshAll();
+    if (after === 'ready') this.epoch = epoch;
     if (after === 'locked' || after === 'failed') this.queries.forgetAll();
   }
 

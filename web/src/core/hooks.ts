@@ -19,7 +19,8 @@ export function useQuery<const Q extends Query>(query: Q | null): ViewOf<Q> | un
   const { queries } = useClient();
   const key = query ? JSON.stringify(query) : null;
   const subscribe = useCallback(
-    (listener: () => void) => (key === null ? () => {} : queries.subscribe(key, JSON.parse(key) as Query, listener)),
+    (listener: () => void) =>
+      key === null ? () => {} : queries.subscribe(key, JSON.parse(key) as Query, listener),
     [queries, key],
   );
   const view = useSyncExternalStore(subscribe, () => (key === null ? undefined : queries.view(key)));
@@ -90,7 +91,11 @@ export interface Storage extends StorageState {
 }
 
 export function useStorage(): Storage {
-  const [state, setState] = useState<StorageState>({ persisted: 'unknown', usageBytes: null, quotaBytes: null });
+  const [state, setState] = useState<StorageState>({
+    persisted: 'unknown',
+    usageBytes: null,
+    quotaBytes: null,
+  });
   useEffect(() => {
     void readStorageState().then(setState);
   }, []);

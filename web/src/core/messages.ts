@@ -46,6 +46,13 @@ export interface CoreFacts {
   vault: VaultState;
 }
 
+/** The database key under a non-extractable AES-GCM key, and what it is bound to. */
+export interface DeviceWrapped {
+  key: CryptoKey;
+  iv: Uint8Array<ArrayBuffer>;
+  ciphertext: Uint8Array<ArrayBuffer>;
+}
+
 export interface Notice {
   conversationId: ConversationId;
   title: string;
@@ -68,12 +75,14 @@ export type ToPage =
   | { type: 'result'; id: number; result: CallResult }
   | { type: 'changed'; topics: Topic[] }
   | { type: 'notify'; notice: Notice }
+  /** Another tab runs a newer build. */
+  | { type: 'outdated' }
   /** This worker is finished: end it and start another. `crashed` counts towards the limit. */
-  | { type: 'restart'; crashed: boolean; memory: boolean; reload: boolean };
+  | { type: 'restart'; crashed: boolean; memory: boolean };
 
 /** Between the workers of this origin. `from` and `to` are tab ids. */
 export type Between =
-  | { type: 'hello'; from: string }
+  | { type: 'hello'; from: string; build: string }
   | { type: 'leader'; from: string; epoch: number; hidden: boolean; facts: CoreFacts; build: string }
   | { type: 'call'; from: string; id: number; call: Call }
   /** The leader has the call and will answer; a later leader must not carry it out again. */
@@ -83,6 +92,6 @@ export type Between =
   | { type: 'active' }
   | { type: 'step_down'; epoch: number }
   /** The database key for takeover while unlocked, wrapped under a non-extractable key held in memory only. */
-  | { type: 'handover'; key: CryptoKey; iv: Uint8Array<ArrayBuffer>; wrapped: Uint8Array<ArrayBuffer> }
-  /** Locked, forgotten or upgraded: drop what is held and start again. */
-  | { type: 'restart'; reload: boolean };
+  | { type: 'handover'; wrapped: DeviceWrapped }
+  /** Locked or forgotten: drop what is held and start again. */
+  | { type: 'restart' };

@@ -69,7 +69,14 @@ export class QueryCache {
       this.entries.set(key, held);
       return held;
     }
-    const entry: Entry = { query, view: undefined, json: null, listeners: new Set(), stale: true, reading: false };
+    const entry: Entry = {
+      query,
+      view: undefined,
+      json: null,
+      listeners: new Set(),
+      stale: true,
+      reading: false,
+    };
     this.entries.set(key, entry);
     return entry;
   }

@@ -19,6 +19,8 @@ export type BootFailure =
   | 'wrong_key'
   /** A database is there, its wrapped key is gone (the browser evicted a part of the storage). */
   | 'key_missing'
+  /** The key is there, the database is gone (the browser evicted it). */
+  | 'evicted'
   | 'full'
   /** The browser has no private file storage here (private window, old browser). Memory mode can be chosen. */
   | 'no_storage'

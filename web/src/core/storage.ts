@@ -11,7 +11,10 @@ export async function askToPersist(): Promise<boolean> {
 
 export async function readStorageState(): Promise<StorageState> {
   try {
-    const [persisted, estimate] = await Promise.all([navigator.storage.persisted(), navigator.storage.estimate()]);
+    const [persisted, estimate] = await Promise.all([
+      navigator.storage.persisted(),
+      navigator.storage.estimate(),
+    ]);
     return {
       persisted: persisted ? 'granted' : 'refused',
       usageBytes: estimate.usage ?? null,

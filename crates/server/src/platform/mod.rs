@@ -10,7 +10,6 @@ pub mod db;
 pub mod error;
 pub mod http;
 pub mod limits;
-pub mod primitives;
 pub mod rng;
 pub mod secrets;
 

@@ -1,0 +1,257 @@
+/**
+ * Carries out what the engine asks for: socket, requests, timers, replies.
+ * Knows bytes and times; must never know what they mean. One per open store, so only in the leading tab.
+ */
+import { now } from '../clock';
+import type { Command } from '../generated/Command';
+import type { CommandResult } from '../generated/CommandResult';
+import type { Input } from '../generated/Input';
+import type { Output } from '../generated/Output';
+import type { Query } from '../generated/Query';
+import type { Topic } from '../generated/Topic';
+import type { Notice } from '../messages';
+import { decode, encode } from './base64url';
+import type { EngineModule } from './engine';
+
+/** Longest the relay may take to answer a request. */
+const REQUEST_MS = 30_000;
+/** Answers are at most 1 MiB of content plus their JSON. */
+const RESPONSE_BYTES_MAX = 2 * 1024 * 1024;
+/** `architecture.md` section 10: a socket frame is at most 128 KiB. */
+const FRAME_BYTES_MAX = 128 * 1024;
+/** Longer timers overflow to zero; the engine is asked again when this one ends. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
+export interface HostEvents {
+  changed(topics: Topic[]): void;
+  notify(notice: Notice): void;
+  /** The account was signed out with "erase". */
+  erase(): void;
+  /** The engine cannot go on: a `Fatal` code, or `crashed` after a trap. */
+  fatal(code: string): void;
+}
+
+export class Host {
+  private socket: WebSocket | null = null;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private readonly stopping = new AbortController();
+  private commands = new Map<number, (result: CommandResult | null) => void>();
+  private nextCommand = 1;
+  private stopped = false;
+
+  constructor(
+    private readonly engine: EngineModule,
+    private readonly events: HostEvents,
+  ) {
+    const { signal } = this.stopping;
+    // The engine decides when to try again; these only tell it that trying may help now, or that it is pointless.
+    globalThis.addEventListener('online', () => this.feed({ type: 'tick' }), { signal });
+    globalThis.addEventListener('offline', () => this.dropSocket(), { signal });
+  }
+
+  /** Lets the engine emit everything that is still open. */
+  begin(): void {
+    this.feed({ type: 'tick' });
+  }
+
+  /** Null when the host stopped before the answer. */
+  command(command: Command): Promise<CommandResult | null> {
+    return new Promise((resolve) => {
+      const id = this.nextCommand;
+      this.nextCommand = (this.nextCommand + 1) >>> 0;
+      this.commands.set(id, resolve);
+      if (!this.feed({ type: 'command', command_id: id, command })) this.answer(id, null);
+    });
+  }
+
+  get waitingCommands(): number {
+    return this.commands.size;
+  }
+
+  query(query: Query): string {
+    return this.engine.query(JSON.stringify(query));
+  }
+
+  focus(conversationId: string | null): void {
+    this.feed({ type: 'focus', conversation_id: conversationId });
+  }
+
+  /** Stops everything and closes the store. */
+  stop(): void {
+    if (this.stopped) return;
+    this.silence();
+    this.engine.close();
+  }
+
+  /** Stops everything without touching the engine, which may be unusable after a trap. */
+  silence(): void {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    this.stopping.abort();
+    this.dropSocket();
+    for (const id of [...this.commands.keys()]) this.answer(id, null);
+  }
+
+  /** One input, one transaction; then its outputs, in order. False when the engine could not carry it out. */
+  private feed(input: Input): boolean {
+    if (this.stopped) return false;
+    let outputs: Output[];
+    try {
+      outputs = JSON.parse(this.engine.handle(JSON.stringify(input), now())) as Output[];
+    } catch (thrown) {
+      this.silence();
+      this.events.fatal(typeof thrown === 'string' ? thrown : 'crashed');
+      return false;
+    }
+    const topics: Topic[] = [];
+    for (const output of outputs) this.carryOut(output, topics);
+    if (topics.length > 0) this.events.changed(topics);
+    this.armTimer();
+    return true;
+  }
+
+  private carryOut(output: Output, topics: Topic[]): void {
+    switch (output.type) {
+      case 'reply':
+        this.answer(output.command_id, output.result);
+        return;
+      case 'changed':
+        topics.push(output.topic);
+        return;
+      case 'request':
+        void this.request(output);
+        return;
+      case 'connect':
+        this.connect();
+        return;
+      case 'disconnect':
+        this.dropSocket();
+        return;
+      case 'frame':
+        // A frame for a closed socket is dropped: the engine sends what is open again after it connected.
+        if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(decode(output.bytes));
+        return;
+      case 'notify':
+        this.events.notify({
+          conversationId: output.conversation_id,
+          title: output.title,
+          preview: output.preview,
+        });
+        return;
+      case 'erase':
+        // After the outputs that stand beside it, the reply above all.
+        queueMicrotask(() => this.events.erase());
+        return;
+    }
+  }
+
+  private answer(id: number, result: CommandResult | null): void {
+    const resolve = this.commands.get(id);
+    this.commands.delete(id);
+    resolve?.(result);
+  }
+
+  private armTimer(): void {
+    clearTimeout(this.timer);
+    if (this.stopped) return;
+    const deadline = this.engine.next_deadline();
+    if (deadline === undefined) return;
+    const wait = Math.min(Math.max(deadline - now(), 0), TIMER_MS_MAX);
+    this.timer = setTimeout(() => this.feed({ type: 'tick' }), wait);
+  }
+
+  private connect(): void {
+    if (this.socket) return;
+    const address = new URL('/ws', globalThis.location.origin);
+    address.protocol = address.protocol === 'http:' ? 'ws:' : 'wss:';
+    const socket = new WebSocket(address);
+    socket.binaryType = 'arraybuffer';
+    this.socket = socket;
+    socket.onopen = () => this.feed({ type: 'connected' });
+    socket.onmessage = (event: MessageEvent<unknown>) => {
+      const data = event.data;
+      // The relay speaks binary frames of bounded size; anything else ends the connection.
+      if (!(data instanceof ArrayBuffer) || data.byteLength > FRAME_BYTES_MAX) {
+        socket.close(4000);
+        return;
+      }
+      this.feed({ type: 'frame', bytes: encode(new Uint8Array(data)) });
+    };
+    socket.onclose = (event) => {
+      if (this.socket !== socket) return;
+      this.socket = null;
+      // 1005 and 1006 are the browser's own words for "no code".
+      const code = event.code === 1005 || event.code === 1006 ? null : event.code;
+      this.feed({ type: 'disconnected', code });
+    };
+  }
+
+  /** Ends the connection and tells the engine at once: a dead network would report the end only minutes later. */
+  private dropSocket(): void {
+    const socket = this.socket;
+    if (!socket) return;
+    this.socket = null;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close(1000);
+    queueMicrotask(() => this.feed({ type: 'disconnected', code: null }));
+  }
+
+  private async request(output: Extract<Output, { type: 'request' }>): Promise<void> {
+    let answer: Input = { type: 'request_failed', request_id: output.request_id };
+    try {
+      answer = await this.fetch(output);
+    } catch {
+      // No answer: the engine decides when to try again.
+    }
+    this.feed(answer);
+  }
+
+  private async fetch(output: Extract<Output, { type: 'request' }>): Promise<Input> {
+    const headers = new Headers({ accept: 'application/json' });
+    if (output.bearer !== null) headers.set('authorization', `Bearer ${output.bearer}`);
+    const body = output.body === '' ? null : decode(output.body);
+    if (body) headers.set('content-type', 'application/json');
+    const response = await fetch(relayAddress(output.path), {
+      method: output.method,
+      headers,
+      body,
+      credentials: 'omit',
+      cache: 'no-store',
+      redirect: 'error',
+      referrerPolicy: 'no-referrer',
+      signal: AbortSignal.any([this.stopping.signal, AbortSignal.timeout(REQUEST_MS)]),
+    });
+    const bytes = await readBounded(response);
+    return { type: 'response', request_id: output.request_id, status: response.status, body: encode(bytes) };
+  }
+}
+
+/** Requests carry a bearer token: they go to the relay that served this app, and nowhere else. */
+function relayAddress(path: string): URL {
+  const address = new URL(path, globalThis.location.origin);
+  if (address.origin !== globalThis.location.origin || !address.pathname.startsWith('/v1/')) {
+    throw new Error('not an address of the relay');
+  }
+  return address;
+}
+
+async function readBounded(response: Response): Promise<Uint8Array> {
+  if (!response.body) return new Uint8Array();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  const reader = response.body.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    size += value.byteLength;
+    if (size > RESPONSE_BYTES_MAX) throw new Error('the answer is too large');
+    chunks.push(value);
+  }
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return bytes;
+}
