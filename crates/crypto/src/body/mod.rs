@@ -2,10 +2,8 @@
 //!
 //! Knows: the layout inside the outer seal. Must never know: keys, contents. Bytes: `docs/protocol/envelope.md`.
 
-pub(crate) mod reader;
-
 use crate::pqxdh::{Address, CompactHandshake, SessionName, VERSION};
-use reader::Reader;
+use securechat_proto::codec::{Malformed, Reader};
 use securechat_proto::limits::PADDING_BUCKETS;
 use securechat_proto::{DeviceId, Fingerprint};
 
@@ -54,32 +52,37 @@ pub(crate) fn encode(
     Some(body)
 }
 
-/// Decodes an opened body. `None` for another version or kind, a length that is no bucket, a wrong inner length,
-/// padding that is not zero, an empty message or a malformed handshake.
-pub(crate) fn decode(bytes: &[u8]) -> Option<Body> {
+/// Decodes an opened body.
+///
+/// # Errors
+/// [`Malformed`]: another version or kind, a length that is no bucket, a wrong inner length, padding that is not
+/// zero, an empty message or a malformed handshake.
+pub(crate) fn decode(bytes: &[u8]) -> Result<Body, Malformed> {
     if !PADDING_BUCKETS.contains(&bytes.len()) {
-        return None;
+        return Err(Malformed);
     }
     let mut reader = Reader::new(bytes);
-    if reader.u8()? != VERSION {
-        return None;
-    }
+    reader.expect(VERSION)?;
     let with_handshake = match reader.u8()? {
         KIND_MESSAGE => false,
         KIND_HANDSHAKE => true,
-        _ => return None,
+        _ => return Err(Malformed),
     };
     let sender = Address { fingerprint: Fingerprint(reader.array()?), device: DeviceId(reader.array()?) };
     let sid = SessionName(reader.array()?);
     let tag = reader.array()?;
-    let length = usize::try_from(reader.u32()?).ok()?;
+    let length = usize::try_from(reader.u32()?).map_err(|_| Malformed)?;
     let mut inner = Reader::new(reader.take(length)?);
-    if reader.rest().iter().any(|byte| *byte != 0) {
-        return None;
+    let padding = reader.take(reader.left())?;
+    if padding.iter().any(|byte| *byte != 0) {
+        return Err(Malformed);
     }
     let handshake = if with_handshake { Some(CompactHandshake::read(&mut inner)?) } else { None };
-    let message = inner.rest();
-    (!message.is_empty()).then(|| Body { sender, sid, tag, handshake, message: message.to_vec() })
+    let message = inner.take(inner.left())?.to_vec();
+    if message.is_empty() {
+        return Err(Malformed);
+    }
+    Ok(Body { sender, sid, tag, handshake, message })
 }
 
 /// Writes the repair tag into an encoded body.

@@ -8,8 +8,9 @@ mod transcript;
 pub use transcript::{Address, HandshakeHash, KemKeyId, KemKind, Party, SessionName};
 pub(crate) use transcript::{CompactHandshake, KEM_CIPHERTEXT_BYTES, Root, Transcript, VERSION};
 
+use crate::bundle::HandshakeKeys;
 use crate::error::NoRandomness;
-use crate::keys::{Secret, X25519Public, X25519Secret, XWingPublic, XWingSecret};
+use crate::keys::{Secret, X25519Secret, XWingSecret};
 use crate::primitives::hkdf_sha256;
 use crate::ratchet::{AwaitingFirst, Ratchet};
 use hpke::kem::XWing;
@@ -18,15 +19,6 @@ use hpke::{Deserializable, Kem, Serializable};
 /// The info string of vodozemac's own root-key step, which the initiator performs once by hand.
 /// A known-answer test fails if the library's constant moves.
 const RATCHET_INFO: &[u8] = b"OLM_RATCHET";
-
-/// The peer's prekeys a handshake starts from, out of its verified bundle.
-#[derive(Clone, PartialEq, Eq)]
-pub struct PeerPrekeys {
-    pub bundle_number: u64,
-    pub signed_prekey: X25519Public,
-    pub kem_kind: KemKind,
-    pub kem_public: XWingPublic,
-}
 
 /// Why a handshake could not be made or answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -106,17 +98,18 @@ pub(crate) struct Initiated {
     pub compact: CompactHandshake,
 }
 
-/// Starts a session with `responder`, whose bundle `prekeys` was verified by the caller.
+/// Starts a session with `responder`, whose bundle was verified by the caller.
 pub(crate) fn initiate(
     ours: &Party,
     our_ik: &X25519Secret,
     responder: &Party,
-    prekeys: &PeerPrekeys,
+    prekeys: &HandshakeKeys,
     generation: u32,
     fresh: Fresh,
 ) -> Result<Initiated, HandshakeError> {
     let Fresh { ephemeral, ratchet, mut encapsulation } = fresh;
-    let kem_public = prekeys.kem_public.library_key().ok_or(HandshakeError::BadKey)?;
+    let kem_kind = KemKind::from_key_type(prekeys.kem_type).ok_or(HandshakeError::BadKey)?;
+    let kem_public = prekeys.kem_key.library_key().ok_or(HandshakeError::BadKey)?;
     let (shared, encapped) =
         XWing::encap_with_rng(&kem_public, None, &mut encapsulation).map_err(|_| HandshakeError::BadKey)?;
     let mut kem_ciphertext = Box::new([0; KEM_CIPHERTEXT_BYTES]);
@@ -129,8 +122,8 @@ pub(crate) fn initiate(
         bundle_number: prekeys.bundle_number,
         generation,
         signed_prekey: &prekeys.signed_prekey,
-        kem_kind: prekeys.kem_kind,
-        kem_public: &prekeys.kem_public,
+        kem_kind,
+        kem_public: &prekeys.kem_key,
         ephemeral: &base_key,
         kem_ciphertext: &kem_ciphertext,
     };
@@ -154,8 +147,8 @@ pub(crate) fn initiate(
             sender_dsk: ours.dsk,
             sender_ik: ours.ik,
             ephemeral: base_key,
-            kem_kind: prekeys.kem_kind,
-            kem_key: KemKeyId::of(&prekeys.kem_public),
+            kem_kind,
+            kem_key: KemKeyId::of(&prekeys.kem_key),
             kem_ciphertext,
         },
     })

@@ -1,9 +1,10 @@
 //! The bytes of a handshake: the full transcript H, which is only hashed, and the compact form, which travels.
 
-use crate::body::reader::Reader;
 use crate::identity::DevicePublic;
 use crate::keys::{Secret, SigningPublic, X25519Public, XWingPublic};
 use crate::primitives::{hkdf_sha256, sha256};
+use securechat_proto::account_log::State;
+use securechat_proto::codec::{Malformed, Reader};
 use securechat_proto::public_key::KeyType;
 use securechat_proto::{DeviceId, Fingerprint};
 use zeroize::Zeroizing;
@@ -26,9 +27,19 @@ pub struct Party {
 }
 
 impl Party {
-    /// A device as its account's log names it.
     pub fn new(fingerprint: Fingerprint, keys: &DevicePublic) -> Self {
         Self { fingerprint, device: keys.id(), dsk: keys.dsk, ik: keys.ik }
+    }
+
+    /// A device that is active now in its account's log.
+    pub fn active(log: &State, device: &DeviceId) -> Option<Self> {
+        let record = &log.device(device).filter(|_| !log.closed)?.keys;
+        Some(Self {
+            fingerprint: log.account,
+            device: *device,
+            dsk: SigningPublic(record.dsk),
+            ik: X25519Public(record.ik),
+        })
     }
 
     pub fn address(&self) -> Address {
@@ -58,10 +69,10 @@ impl KemKind {
         }
     }
 
-    pub fn from_byte(byte: u8) -> Option<Self> {
-        match byte {
-            4 => Some(Self::OneTime),
-            5 => Some(Self::LastResort),
+    pub const fn from_key_type(key_type: KeyType) -> Option<Self> {
+        match key_type {
+            KeyType::OneTime => Some(Self::OneTime),
+            KeyType::LastResort => Some(Self::LastResort),
             _ => None,
         }
     }
@@ -177,17 +188,17 @@ impl CompactHandshake {
     }
 
     /// Reads exactly [`Self::BYTES`]; generation 0 and unknown key kinds are refused.
-    pub fn read(reader: &mut Reader<'_>) -> Option<Self> {
+    pub fn read(reader: &mut Reader<'_>) -> Result<Self, Malformed> {
         let compact = Self {
             generation: reader.u32()?,
             bundle_number: reader.u64()?,
             sender_dsk: SigningPublic(reader.array()?),
             sender_ik: X25519Public(reader.array()?),
             ephemeral: X25519Public(reader.array()?),
-            kem_kind: KemKind::from_byte(reader.u8()?)?,
+            kem_kind: KeyType::from_byte(reader.u8()?).and_then(KemKind::from_key_type).ok_or(Malformed)?,
             kem_key: KemKeyId(reader.array()?),
             kem_ciphertext: Box::new(reader.array()?),
         };
-        (compact.generation > 0).then_some(compact)
+        if compact.generation == 0 { Err(Malformed) } else { Ok(compact) }
     }
 }

@@ -1,10 +1,10 @@
 //! The stored form of a peer's sessions (docs/protocol/pqxdh.md, "Stored form"). It holds ratchet keys: encrypted store only.
 
 use super::peer::{Entry, PeerSessions, SESSIONS_MAX};
-use crate::body::reader::Reader;
 use crate::keys::{StoredSecret, X25519Public};
 use crate::pqxdh::{CompactHandshake, SessionName};
 use securechat_proto::Timestamp;
+use securechat_proto::codec::{Malformed, Reader};
 use zeroize::Zeroizing;
 
 const STORED_VERSION: u8 = 1;
@@ -34,22 +34,23 @@ impl PeerSessions {
         out
     }
 
-    /// Reads [`Self::to_bytes`]. `None` for another version, and for a cut or lengthened form. Ratchet states are read
-    /// when they are used.
-    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+    /// Reads [`Self::to_bytes`]. Ratchet states are read when they are used.
+    ///
+    /// # Errors
+    /// [`Malformed`]: another version, a cut or lengthened form.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes);
-        if reader.u8()? != STORED_VERSION {
-            return None;
-        }
+        reader.expect(STORED_VERSION)?;
         let highest_generation = reader.u32()?;
         let flags = reader.u8()?;
         let started = Timestamp(reader.u64()?);
         let count = usize::from(reader.u8()?);
         if count > SESSIONS_MAX {
-            return None;
+            return Err(Malformed);
         }
-        let entries = (0..count).map(|_| read_entry(&mut reader)).collect::<Option<Vec<_>>>()?;
-        reader.rest().is_empty().then_some(Self {
+        let entries = (0..count).map(|_| read_entry(&mut reader)).collect::<Result<Vec<_>, _>>()?;
+        reader.finish()?;
+        Ok(Self {
             highest_generation,
             last_started: (flags & HAS_STARTED != 0).then_some(started),
             fresh_wanted: flags & FRESH_WANTED != 0,
@@ -75,7 +76,7 @@ fn write_entry(out: &mut Vec<u8>, entry: &Entry) {
     out.extend_from_slice(&entry.ratchet);
 }
 
-fn read_entry(reader: &mut Reader<'_>) -> Option<Entry> {
+fn read_entry(reader: &mut Reader<'_>) -> Result<Entry, Malformed> {
     let sid = SessionName(reader.array()?);
     let generation = reader.u32()?;
     let base_key = X25519Public(reader.array()?);
@@ -84,8 +85,8 @@ fn read_entry(reader: &mut Reader<'_>) -> Option<Entry> {
     let flags = reader.u8()?;
     let superseded = Timestamp(reader.u64()?);
     let unanswered = if flags & UNANSWERED != 0 { Some(CompactHandshake::read(reader)?) } else { None };
-    let length = usize::try_from(reader.u32()?).ok()?;
+    let length = usize::try_from(reader.u32()?).map_err(|_| Malformed)?;
     let ratchet = Zeroizing::new(reader.take(length)?.to_vec());
     let superseded = (flags & SUPERSEDED != 0).then_some(superseded);
-    Some(Entry { sid, generation, base_key, created, used, unanswered, superseded, ratchet })
+    Ok(Entry { sid, generation, base_key, created, used, unanswered, superseded, ratchet })
 }

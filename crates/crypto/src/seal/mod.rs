@@ -12,10 +12,10 @@ pub use outer::{EnvelopeHeader, ExpiryClass};
 pub use crate::body::CONTENT_BYTES_MAX;
 
 use crate::body;
+use crate::bundle::{HandshakeKeys, PeerBundle};
 use crate::error::{ErrorKind, NoRandomness};
 use crate::identity::DeviceKeys;
-use crate::keys::XWingPublic;
-use crate::pqxdh::{self, Fresh, HandshakeError, Party, PeerPrekeys, SessionName};
+use crate::pqxdh::{self, Fresh, HandshakeError, Party};
 use crate::primitives::sha256;
 use crate::ratchet::{NewSession, Outgoing, PeerSessions, RatchetError};
 use crate::repair::RepairKey;
@@ -34,14 +34,12 @@ impl OurDevice<'_> {
     }
 }
 
-/// The device an envelope is for, out of its account's log and its newest verified bundle.
+/// The device an envelope is for: its newest verified bundle.
 #[derive(Clone, Copy)]
 pub struct Recipient<'a> {
-    pub party: &'a Party,
-    pub sealing_key_number: u32,
-    pub sealing_key: &'a XWingPublic,
+    pub bundle: &'a PeerBundle,
     /// Claimed for a new session; `None` until [`SealError::NeedsPrekeys`] or [`Sealed::fresh_session_due`] asks.
-    pub prekeys: Option<&'a PeerPrekeys>,
+    pub prekeys: Option<&'a HandshakeKeys>,
 }
 
 /// An envelope made once: these bytes are stored, and every retry sends them unchanged.
@@ -136,28 +134,29 @@ pub fn seal(
     if content.len() > CONTENT_BYTES_MAX {
         return Err(SealError::TooLarge);
     }
-    let our_party = ours.party();
-    if our_party.address() == to.party.address() {
+    let our_address = ours.party().address();
+    let peer = Party::new(to.bundle.account(), to.bundle.device());
+    if our_address == peer.address() {
         return Err(SealError::OwnAddress);
     }
-    let header = EnvelopeHeader { envelope, sealing_key_number: to.sealing_key_number, expiry };
+    let header = EnvelopeHeader { envelope, sealing_key_number: to.bundle.sealing_number(), expiry };
     match sessions.outgoing(to.prekeys.is_some(), now) {
         Outgoing::TooSoon { until } => Err(SealError::TooSoon { until }),
         Outgoing::Use { index, due } => {
             let encrypted = sessions.encrypt(index, content)?;
-            let body = body::encode(&our_party.address(), &encrypted.sid, encrypted.handshake, &encrypted.message);
-            let ciphertext = finish(ours, to, &header, body)?;
+            let body = body::encode(&our_address, &encrypted.sid, encrypted.handshake, &encrypted.message);
+            let ciphertext = finish(ours, &peer, to.bundle, &header, body)?;
             let next = encrypted.next;
             sessions.commit_sent(index, next, now);
-            Ok(sealed(to, ciphertext, false, due))
+            Ok(sealed(&header, ciphertext, false, due))
         }
         Outgoing::Start { generation } => {
             let prekeys = to.prekeys.ok_or(SealError::NeedsPrekeys)?;
-            let (session, message) = start(ours, to.party, prekeys, generation, content, Fresh::draw()?)?;
-            let body = body::encode(&our_party.address(), &session.sid, session.unanswered.as_ref(), &message);
-            let ciphertext = finish(ours, to, &header, body)?;
+            let (session, message) = start(ours, &peer, prekeys, generation, content, Fresh::draw()?)?;
+            let body = body::encode(&our_address, &session.sid, session.unanswered.as_ref(), &message);
+            let ciphertext = finish(ours, &peer, to.bundle, &header, body)?;
             sessions.commit_started(session, now);
-            Ok(sealed(to, ciphertext, true, false))
+            Ok(sealed(&header, ciphertext, true, false))
         }
     }
 }
@@ -171,14 +170,13 @@ pub fn envelope_hash(ciphertext: &[u8]) -> [u8; 32] {
 fn start(
     ours: &OurDevice<'_>,
     peer: &Party,
-    prekeys: &PeerPrekeys,
+    prekeys: &HandshakeKeys,
     generation: u32,
     content: &[u8],
     fresh: Fresh,
 ) -> Result<(NewSession, Vec<u8>), SealError> {
     let initiated = pqxdh::initiate(&ours.party(), &ours.keys.ik, peer, prekeys, generation, fresh)?;
-    let (sid, compact): (SessionName, _) = (initiated.sid, initiated.compact);
-    let mut ratchet = initiated.ratchet;
+    let pqxdh::Initiated { sid, mut ratchet, compact } = initiated;
     let message = ratchet.encrypt(content)?;
     let session = NewSession {
         sid,
@@ -193,21 +191,22 @@ fn start(
 /// Tags and seals an encoded body.
 fn finish(
     ours: &OurDevice<'_>,
-    to: &Recipient<'_>,
+    peer: &Party,
+    bundle: &PeerBundle,
     header: &EnvelopeHeader,
     body: Option<Vec<u8>>,
 ) -> Result<Vec<u8>, SealError> {
     let mut body = body.ok_or(SealError::TooLarge)?;
     let address = ours.party().address();
-    let key = RepairKey::derive(&address, &ours.keys.ik, to.party).ok_or(SealError::BadPeerKey)?;
+    let key = RepairKey::derive(&address, &ours.keys.ik, peer).ok_or(SealError::BadPeerKey)?;
     let tag = key.tag(&header.envelope, &body);
     body::set_tag(&mut body, &tag);
     let seed = outer::draw_seed()?;
-    outer::seal(to.sealing_key, &to.party.address(), header, &body, seed).ok_or(SealError::BadPeerKey)
+    outer::seal(&bundle.sealing_key(), &peer.address(), header, &body, seed).ok_or(SealError::BadPeerKey)
 }
 
-fn sealed(to: &Recipient<'_>, ciphertext: Vec<u8>, prekeys_used: bool, fresh_session_due: bool) -> Sealed {
-    Sealed { sealing_key_number: to.sealing_key_number, ciphertext, prekeys_used, fresh_session_due }
+fn sealed(header: &EnvelopeHeader, ciphertext: Vec<u8>, prekeys_used: bool, fresh_session_due: bool) -> Sealed {
+    Sealed { sealing_key_number: header.sealing_key_number, ciphertext, prekeys_used, fresh_session_due }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use crate::keys::{X25519Secret, XWingSecret};
 use crate::pqxdh::{self, Address, CompactHandshake, HandshakeHash, KemKeyId, KemKind, Party};
 use crate::ratchet::{NewSession, PeerSessions, Refused};
 use crate::repair::RepairKey;
+use securechat_proto::account_log::State;
 use securechat_proto::{EnvelopeId, Timestamp};
 
 /// An envelope without its outer seal. The sender in it is a claim until [`open`] has returned.
@@ -97,8 +98,8 @@ pub enum Rejection {
     /// Make a healing row, call [`PeerSessions::want_fresh`], ask for a repair.
     #[error("the sender's message does not open")]
     Broken(Broken),
-    /// The given log entry is not the sender's.
-    #[error("the keys given are not those of the sender")]
+    /// The log given is that of another account.
+    #[error("the log given is not the sender's")]
     WrongSender,
     #[error("the stored session can not be read")]
     Corrupt,
@@ -165,7 +166,7 @@ pub fn unseal(
     }
     let key = key.ok_or(Rejection::UnknownSealingKey)?;
     let bytes = outer::open(key, recipient, header, ciphertext).ok_or(Rejection::Unopenable)?;
-    let body = body::decode(&bytes).ok_or(Rejection::Malformed)?;
+    let body = body::decode(&bytes).map_err(|_| Rejection::Malformed)?;
     if body.sender == *recipient {
         return Err(Rejection::OwnAddress);
     }
@@ -174,24 +175,23 @@ pub fn unseal(
 
 /// Proves the sender and opens the content, in the session the body names or in a new one.
 ///
-/// `sender`: the device [`Unsealed::sender`] names, as its account's log shows it, active now. `sessions`: those with
-/// that device; they change only on success. The order of checks: keys given, repair tag, session by its name, then
-/// a new handshake; so strangers cost one HMAC, and a replay never reaches a prekey while its session lives.
+/// `sender_log`: the acting state of the log of the account [`Unsealed::sender`] names, `None` when it is not known.
+/// `sessions`: those with that device; they change only on success. The order of checks: log, repair tag, session by
+/// its name, then a new handshake; so strangers cost one HMAC, and a replay never reaches a prekey while its session
+/// lives.
 ///
 /// # Errors
 /// [`Rejection`] says what the caller does; `Store` passes the store's error through.
 pub fn open<S: PrekeyStore>(
     ours: &OurDevice<'_>,
     unsealed: &Unsealed,
-    sender: &Party,
+    sender_log: Option<&State>,
     sessions: &mut PeerSessions,
     prekeys: &S,
     now: Timestamp,
 ) -> Result<Opened, OpenError<S::Error>> {
     let body = &unsealed.body;
-    if sender.address() != body.sender {
-        return Err(Rejection::WrongSender.into());
-    }
+    let sender = &active_sender(&body.sender, sender_log)?;
     let our_address = ours.party().address();
     let key = RepairKey::derive(&our_address, &ours.keys.ik, sender).ok_or(Rejection::Forged)?;
     if !key.verify(&unsealed.envelope, &unsealed.bytes, &body.tag) {
@@ -211,6 +211,14 @@ pub fn open<S: PrekeyStore>(
             None => Err(broken.into()),
         },
     }
+}
+
+fn active_sender(sender: &Address, log: Option<&State>) -> Result<Party, Rejection> {
+    let log = log.ok_or(Rejection::SenderLogUnknown { sender: *sender })?;
+    if log.account != sender.fingerprint {
+        return Err(Rejection::WrongSender);
+    }
+    Party::active(log, &sender.device).ok_or(Rejection::SenderInactive { sender: *sender })
 }
 
 /// Answers a handshake that belongs to no session yet.

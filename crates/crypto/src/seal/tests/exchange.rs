@@ -1,5 +1,4 @@
 use super::world::*;
-use crate::pqxdh::KemKind;
 use crate::seal::{CONTENT_BYTES_MAX, Rejection, SealError};
 
 const MINUTE: u64 = 60_000;
@@ -59,15 +58,15 @@ fn one_time_prekey_is_erased_only_by_the_message_that_opens() {
     let last = broken.ciphertext.len() - 1;
     broken.ciphertext[last] ^= 1;
     assert_eq!(bob.receive(&alice, &broken, 0), Err(Rejection::Unopenable));
-    assert_eq!(bob.prekeys.kems.len(), 1);
+    assert_eq!(bob.one_time_prekeys(), 1);
     assert_eq!(bob.receive(&alice, &good, 0).unwrap(), b"hello");
-    assert!(bob.prekeys.kems.is_empty());
+    assert_eq!(bob.one_time_prekeys(), 0);
 }
 
 #[test]
 fn replayed_handshake_on_the_last_resort_key_is_answered_once() {
     let (mut alice, mut bob) = pair();
-    let prekeys = bob.hand_out(KemKind::LastResort);
+    let prekeys = bob.bundle().last_resort();
     let (mail, sealed) = alice.try_send(&bob, Some(&prekeys), b"hello", 0).unwrap();
     assert!(sealed.prekeys_used);
     assert_eq!(bob.receive(&alice, &mail, 0).unwrap(), b"hello");

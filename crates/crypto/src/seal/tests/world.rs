@@ -1,13 +1,16 @@
 //! Devices with a store in memory: they seal for each other and open in any order the test likes.
 
+use crate::bundle::{self, HandshakeKeys, OwnBundle, PeerBundle};
 use crate::identity::DeviceKeys;
 use crate::keys::{Secret, X25519Secret, XWingPublic, XWingSecret};
-use crate::pqxdh::{Address, HandshakeHash, KemKeyId, KemKind, Party, PeerPrekeys};
+use crate::pqxdh::{Address, HandshakeHash, KemKeyId, KemKind, Party};
 use crate::ratchet::PeerSessions;
+use crate::recovery::RecoverySecret;
 use crate::seal::{
     ConsumedPrekey, EnvelopeHeader, ExpiryClass, OpenError, Opened, OurDevice, PrekeyStore, Recipient, Rejection,
     SealError, Sealed, open, seal, unseal,
 };
+use securechat_proto::account_log::{Log, Operation, Verified};
 use securechat_proto::{EnvelopeId, Fingerprint, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
@@ -49,7 +52,9 @@ impl PrekeyStore for Prekeys {
 pub struct Device {
     pub fingerprint: Fingerprint,
     pub keys: DeviceKeys,
+    pub log: Verified<Log>,
     pub bundle_number: u64,
+    pub last_resort: XWingPublic,
     pub sealing: BTreeMap<u32, XWingSecret>,
     pub sealing_public: (u32, XWingPublic),
     pub prekeys: Prekeys,
@@ -59,16 +64,36 @@ pub struct Device {
 
 impl Device {
     pub fn new(byte: u8) -> Self {
+        let keys = DeviceKeys::from_seeds(&seed(byte), seed(byte ^ 0x40), seed(byte ^ 0x20));
+        let recovery = RecoverySecret::from_seed(Secret::take(&mut [byte; 16])).public();
+        let log = keys.sign_genesis(recovery, Timestamp(0)).unwrap().log;
+        Self::with(keys, log)
+    }
+
+    /// A second device of the same account; both know the new log.
+    pub fn link(&mut self, byte: u8) -> Self {
+        let keys = DeviceKeys::from_seeds(&seed(byte), seed(byte ^ 0x40), seed(byte ^ 0x20));
+        let add = Operation::AddDevice { device: keys.record() };
+        self.log = self.keys.sign_entry(&self.log, add, Some(&keys), Timestamp(0)).unwrap().log;
+        Self::with(keys, self.log.clone())
+    }
+
+    fn with(keys: DeviceKeys, log: Verified<Log>) -> Self {
+        let last_resort = XWingSecret::generate().unwrap();
         let mut device = Self {
-            fingerprint: Fingerprint([byte; 32]),
-            keys: DeviceKeys::from_seeds(&seed(byte), seed(byte ^ 0x40), seed(byte ^ 0x20)),
+            fingerprint: log.fingerprint(),
+            keys,
+            log,
             bundle_number: 0,
+            last_resort: last_resort.public(),
             sealing: BTreeMap::new(),
-            sealing_public: (0, XWingSecret::from_seed(seed(0)).public()),
+            sealing_public: (0, last_resort.public()),
             prekeys: Prekeys::default(),
             sessions: BTreeMap::new(),
             envelopes: 0,
         };
+        let id = KemKeyId::of(&device.last_resort);
+        device.prekeys.kems.insert((KemKind::LastResort as u8, id), last_resort);
         device.rotate_sealing_key();
         device.rotate_bundle();
         device
@@ -99,21 +124,42 @@ impl Device {
         self.prekeys.signed.insert(self.bundle_number, X25519Secret::generate().unwrap());
     }
 
-    /// What the relay hands out: the signed prekey and one X-Wing prekey.
-    pub fn hand_out(&mut self, kind: KemKind) -> PeerPrekeys {
+    /// The bundle as a peer verifies it, and the keys of a fresh one-time prekey in it.
+    pub fn publish(&mut self) -> (PeerBundle, HandshakeKeys) {
         let secret = XWingSecret::generate().unwrap();
-        let kem_public = secret.public();
-        self.prekeys.kems.insert((kind as u8, KemKeyId::of(&kem_public)), secret);
-        PeerPrekeys {
-            bundle_number: self.bundle_number,
+        let one_time = [secret.public()];
+        let published = self.own_bundle(&one_time).sign(&self.keys).unwrap();
+        let path = published.tree.path(0).unwrap();
+        let state = self.log.state();
+        let bundle = bundle::verify(&published.signed.encode(), &self.keys.id(), &self.log, state, None).unwrap();
+        let keys = bundle.one_time(0, one_time[0].0.as_slice(), &path, None, &self.log, state).unwrap();
+        self.prekeys.kems.insert((KemKind::OneTime as u8, KemKeyId::of(&one_time[0])), secret);
+        (bundle, keys)
+    }
+
+    /// The bundle alone; it changes nothing.
+    pub fn bundle(&self) -> PeerBundle {
+        let signed = self.own_bundle(&[]).sign(&self.keys).unwrap().signed;
+        bundle::verify(&signed.encode(), &self.keys.id(), &self.log, self.log.state(), None).unwrap()
+    }
+
+    fn own_bundle<'a>(&'a self, one_time: &'a [XWingPublic]) -> OwnBundle<'a> {
+        OwnBundle {
+            account: self.fingerprint,
+            number: self.bundle_number,
+            created: Timestamp(0),
+            log_head: self.log.head(),
             signed_prekey: self.prekeys.signed[&self.bundle_number].public(),
-            kem_kind: kind,
-            kem_public,
+            last_resort: &self.last_resort,
+            sealing_number: self.sealing_public.0,
+            sealing_key: &self.sealing_public.1,
+            one_time,
         }
     }
 
-    pub fn sessions_with(&mut self, peer: &Device) -> &mut PeerSessions {
-        self.sessions.entry(peer.address()).or_default()
+    /// One-time prekeys not used up yet.
+    pub fn one_time_prekeys(&self) -> usize {
+        self.prekeys.kems.keys().filter(|(kind, _)| *kind == KemKind::OneTime as u8).count()
     }
 
     /// Seals, claiming prekeys from `to` when asked to, as the engine does.
@@ -121,7 +167,7 @@ impl Device {
         match self.try_send(to, None, content, now) {
             Ok((mail, _)) => mail,
             Err(SealError::NeedsPrekeys) => {
-                let prekeys = to.hand_out(KemKind::OneTime);
+                let (_, prekeys) = to.publish();
                 self.try_send(to, Some(&prekeys), content, now).unwrap().0
             }
             Err(error) => panic!("{error}"),
@@ -131,7 +177,7 @@ impl Device {
     pub fn try_send(
         &mut self,
         to: &Device,
-        prekeys: Option<&PeerPrekeys>,
+        prekeys: Option<&HandshakeKeys>,
         content: &[u8],
         now: u64,
     ) -> Result<(Mail, Sealed), SealError> {
@@ -140,11 +186,10 @@ impl Device {
         id[..8].copy_from_slice(&self.envelopes.to_be_bytes());
         id[8..].copy_from_slice(&self.fingerprint.0[..8]);
         let envelope = EnvelopeId(id);
-        let party = to.party();
-        let (number, key) = &to.sealing_public;
-        let recipient = Recipient { party: &party, sealing_key_number: *number, sealing_key: key, prekeys };
+        let bundle = to.bundle();
+        let recipient = Recipient { bundle: &bundle, prekeys };
         let ours = OurDevice { fingerprint: self.fingerprint, keys: &self.keys };
-        let sessions = self.sessions.entry(party.address()).or_default();
+        let sessions = self.sessions.entry(to.address()).or_default();
         let sealed = seal(&ours, sessions, &recipient, content, envelope, ExpiryClass::Durable, Timestamp(now))?;
         let header =
             EnvelopeHeader { envelope, sealing_key_number: sealed.sealing_key_number, expiry: ExpiryClass::Durable };
@@ -172,7 +217,7 @@ impl Device {
         assert_eq!(unsealed.sender(), from.address());
         let before = self.sessions.entry(from.address()).or_default().to_bytes();
         let mut sessions = PeerSessions::from_bytes(&before).unwrap();
-        let result = open(&self.ours(), &unsealed, &from.party(), &mut sessions, &self.prekeys, Timestamp(now));
+        let result = open(&self.ours(), &unsealed, Some(from.log.state()), &mut sessions, &self.prekeys, Timestamp(now));
         let after = sessions.to_bytes();
         match result {
             Ok(opened) => {

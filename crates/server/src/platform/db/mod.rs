@@ -11,7 +11,7 @@ pub mod sqlite;
 use securechat_proto::Timestamp;
 use std::path::Path;
 
-pub use migrate::{Migration, RoomMigrations};
+pub use migrate::{Migration, RoomMigrations, migrations};
 
 pub type Result<T> = std::result::Result<T, Error>;
 
