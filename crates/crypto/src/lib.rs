@@ -5,6 +5,7 @@
 
 mod body;
 pub mod bundle;
+pub mod channel;
 pub mod error;
 pub mod identity;
 pub mod keys;

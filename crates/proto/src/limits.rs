@@ -85,6 +85,13 @@ pub const SEARCH_HITS_MAX: u32 = 100;
 /// Draft kept per conversation.
 pub const DRAFT_BYTES_MAX: usize = TEXT_BYTES_MAX;
 
+/// Content ids one receipt or delete may name.
+pub const CONTENT_TARGETS_MAX: usize = 256;
+/// Broken envelopes one repair may name.
+pub const REPAIR_HASHES_MAX: usize = 64;
+/// One emoji with its joiners and modifiers.
+pub const EMOJI_BYTES_MAX: usize = 64;
+
 /// Envelopes whose sender's log is not known yet: in all, and per claimed sender.
 pub const ENVELOPES_AWAITING_LOG_MAX: usize = 64;
 pub const ENVELOPES_AWAITING_LOG_PER_SENDER_MAX: usize = 4;
