@@ -12,6 +12,7 @@ pub mod codec;
 pub mod handle;
 pub mod ids;
 pub mod limits;
+pub mod opaque;
 pub mod public_key;
 pub mod signing;
 pub mod wire;

@@ -1,0 +1,106 @@
+//! The client's half against the library's server half with the suite written out again, as the relay does.
+
+use super::*;
+use opaque_ke::{
+    CredentialFinalization, CredentialRequest, RegistrationRequest, RegistrationUpload, ServerLogin,
+    ServerLoginParameters, ServerRegistration, ServerSetup, ksf,
+};
+
+struct RelaySuite;
+
+impl CipherSuite for RelaySuite {
+    type OprfCs = Ristretto255;
+    type KeyExchange = TripleDh<Ristretto255, sha2_10::Sha512>;
+    type Ksf = ksf::Identity;
+}
+
+const CHEAP: Stretching = Stretching { version: 1, memory_kib: 8 * 1024, iterations: 1, parallelism: 1 };
+const NAME: &[u8] = b"alice";
+
+fn register(setup: &ServerSetup<RelaySuite>, password: &str) -> Registered {
+    let registration = Registration::start(password).unwrap();
+    let request = RegistrationRequest::deserialize(&registration.request).unwrap();
+    let response = ServerRegistration::<RelaySuite>::start(setup, request, NAME).unwrap().message.serialize();
+    registration.finish(&response, &CHEAP).ok().unwrap()
+}
+
+struct Attempt {
+    login: Login,
+    response: Vec<u8>,
+    relay: ServerLogin<RelaySuite>,
+}
+
+fn attempt(setup: &ServerSetup<RelaySuite>, record: Option<&[u8]>, password: &str) -> Attempt {
+    let login = Login::start(password).unwrap();
+    let request = CredentialRequest::deserialize(&login.request).unwrap();
+    let record = record
+        .map(|record| ServerRegistration::finish(RegistrationUpload::<RelaySuite>::deserialize(record).unwrap()));
+    let started =
+        ServerLogin::start(&mut OsRng, setup, record, request, NAME, ServerLoginParameters::default()).unwrap();
+    Attempt { login, response: started.message.serialize().to_vec(), relay: started.state }
+}
+
+#[test]
+fn the_right_password_logs_in_and_gives_the_same_export_key() {
+    let setup = ServerSetup::<RelaySuite>::new(&mut OsRng);
+    let registered = register(&setup, "correct horse");
+    let Attempt { login, response, relay } = attempt(&setup, Some(&registered.record), "correct horse");
+    let logged_in = login.finish(&response, &CHEAP).ok().unwrap();
+    let finish = CredentialFinalization::deserialize(&logged_in.finish).unwrap();
+    let session_key = relay.finish(finish, ServerLoginParameters::default()).unwrap().session_key;
+    assert_eq!(session_key.as_slice(), logged_in.session_key.expose());
+    assert!(logged_in.export_key == registered.export_key);
+}
+
+#[test]
+fn wrong_password_unknown_handle_other_relay_and_other_parameters_look_the_same() {
+    let setup = ServerSetup::<RelaySuite>::new(&mut OsRng);
+    let other_setup = ServerSetup::<RelaySuite>::new(&mut OsRng);
+    let registered = register(&setup, "correct horse");
+    let record = Some(registered.record.as_slice());
+    let costlier = Stretching { iterations: 2, ..CHEAP };
+    for (setup, record, password, stretching) in [
+        (&setup, record, "correct hors", CHEAP),
+        (&setup, None, "correct horse", CHEAP),
+        (&other_setup, record, "correct horse", CHEAP),
+        (&setup, record, "correct horse", costlier),
+    ] {
+        let Attempt { login, response, .. } = attempt(setup, record, password);
+        assert_eq!(login.finish(&response, &stretching).err(), Some(OpaqueError::WrongCredentials));
+    }
+}
+
+#[test]
+fn weak_parameters_and_malformed_answers_are_refused_before_any_work() {
+    let setup = ServerSetup::<RelaySuite>::new(&mut OsRng);
+    let registered = register(&setup, "correct horse");
+    let Attempt { login, response, .. } = attempt(&setup, Some(&registered.record), "correct horse");
+    let weak = Stretching { memory_kib: 4 * 1024, ..CHEAP };
+    assert_eq!(login.finish(&response, &weak).err(), Some(OpaqueError::Stretching));
+    let registration = Registration::start("correct horse").unwrap();
+    assert_eq!(registration.finish(&[0; 64], &weak).err(), Some(OpaqueError::Stretching));
+    for bad in [&[][..], &[0; 64], &[0xff; 64], &[1; 63]] {
+        let registration = Registration::start("correct horse").unwrap();
+        assert_eq!(registration.finish(bad, &CHEAP).err(), Some(OpaqueError::Malformed), "{bad:?}");
+        let login = Login::start("correct horse").unwrap();
+        assert_eq!(login.finish(bad, &CHEAP).err(), Some(OpaqueError::Malformed), "{bad:?}");
+    }
+}
+
+#[test]
+fn a_relay_that_sends_the_request_back_is_refused() {
+    let setup = ServerSetup::<RelaySuite>::new(&mut OsRng);
+    let registered = register(&setup, "correct horse");
+    let Attempt { login, mut response, .. } = attempt(&setup, Some(&registered.record), "correct horse");
+    response[..32].copy_from_slice(&login.request[..32]);
+    assert_eq!(login.finish(&response, &CHEAP).err(), Some(OpaqueError::Malformed));
+}
+
+#[test]
+fn passwords_outside_the_limits_are_refused() {
+    let long = "x".repeat(257);
+    for bad in ["", "seven77", "ÄÖÜäöü7", long.as_str()] {
+        assert_eq!(Login::start(bad).err(), Some(OpaqueError::PasswordLength));
+        assert_eq!(Registration::start(bad).err(), Some(OpaqueError::PasswordLength));
+    }
+}
