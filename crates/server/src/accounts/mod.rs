@@ -136,6 +136,17 @@ impl Accounts {
         Ok(store::by_fingerprint(&self.platform.directory, fingerprint).await?)
     }
 
+    /// Fingerprint and verifying key of an active device, read inside a transaction.
+    pub async fn active_key(
+        &self,
+        tx: &mut Tx,
+        account_id: AccountId,
+        device_id: DeviceId,
+    ) -> ApiResult<Option<(Fingerprint, [u8; 32])>> {
+        let found = store::device_in(tx, account_id, device_id).await?;
+        Ok(found.map(|found| (found.fingerprint, found.device.dsk)))
+    }
+
     /// Whether `device` of this account is active and signed `fields` for `purpose`.
     pub async fn is_signed_by(
         &self,
