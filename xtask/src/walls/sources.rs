@@ -1,4 +1,5 @@
 //! What the sources of some crates never contain, and the clippy bans every crate must keep.
+//! Two promises of SECURITY.md's checklist are here as well: no phone number, no TURN credentials in the client.
 
 use crate::tree;
 use anyhow::{Context, Result};
@@ -23,6 +24,31 @@ pub fn faults(root: &Path) -> Result<Vec<String>> {
                 .to_string();
             faults.extend(
                 pure_faults(&text)
+                    .into_iter()
+                    .map(|fault| format!("{shown}{fault}")),
+            );
+        }
+    }
+    for (folder, rule) in [
+        ("crates/proto", phone_faults as fn(&str) -> Vec<String>),
+        ("crates/server/src", phone_faults),
+        ("crates/engine/src", turn_faults),
+        ("crates/wasm/src", turn_faults),
+        ("crates/cli/src", turn_faults),
+        ("web/src", turn_faults),
+    ] {
+        for file in tree::below(
+            &root.join(folder),
+            &["rs", "proto", "sql", "ts", "tsx", "json"],
+        )? {
+            let text = fs::read_to_string(&file)?;
+            let shown = file
+                .strip_prefix(root)
+                .unwrap_or(&file)
+                .display()
+                .to_string();
+            faults.extend(
+                rule(&text)
                     .into_iter()
                     .map(|fault| format!("{shown}{fault}")),
             );
@@ -53,6 +79,38 @@ fn pure_faults(source: &str) -> Vec<String> {
         faults.chain(unsafe_code.map(|(at, _)| (*at, "`unsafe` in a pure crate".to_owned())));
     faults
         .map(|(at, fault)| format!(":{}: {fault}", tree::line_of(&code, at)))
+        .collect()
+}
+
+/// Nothing on the wire or in the relay's tables is a phone number. The issue that brings them brings their hashing.
+fn phone_faults(source: &str) -> Vec<String> {
+    let code = tree::without_comments(source).to_lowercase();
+    let found = tree::words(&code).filter(|(_, word)| {
+        word.split('_')
+            .any(|part| part == "phone" || part == "msisdn")
+    });
+    found
+        .map(|(at, word)| {
+            format!(
+                ":{}: `{word}` asks for a phone number",
+                tree::line_of(&code, at)
+            )
+        })
+        .collect()
+}
+
+/// A relay's address or password written into the client. Both come from the server, for an hour.
+fn turn_faults(source: &str) -> Vec<String> {
+    let numbered = source.lines().enumerate();
+    let found = numbered.filter(|(_, line)| {
+        [
+            "\"turn:", "'turn:", "`turn:", "\"turns:", "'turns:", "`turns:",
+        ]
+        .iter()
+        .any(|head| line.contains(head))
+    });
+    found
+        .map(|(number, _)| format!(":{}: a TURN server written into the client", number + 1))
         .collect()
 }
 
@@ -87,6 +145,36 @@ mod tests {
         );
         assert_eq!(
             pure_faults("// async is for shells\nlet asynchronous = 1;"),
+            Vec::<String>::new()
+        );
+    }
+
+    #[test]
+    fn nothing_asks_for_a_phone_number() {
+        assert_eq!(
+            phone_faults("pub phone_number: String,"),
+            [":1: `phone_number` asks for a phone number"]
+        );
+        assert_eq!(
+            phone_faults("CREATE TABLE accounts_x (\n phone TEXT)").len(),
+            1
+        );
+        assert_eq!(
+            phone_faults("// no phone\nlet telephones = microphone;"),
+            Vec::<String>::new()
+        );
+    }
+
+    #[test]
+    fn planted_turn_credentials_are_found() {
+        let planted =
+            "const ice = [{ urls: 'turn:example.org:3478', username: 'u', credential: 'p' }];";
+        assert_eq!(
+            turn_faults(planted),
+            [":1: a TURN server written into the client"]
+        );
+        assert_eq!(
+            turn_faults("return: 'x'; // turn: later"),
             Vec::<String>::new()
         );
     }
