@@ -14,8 +14,8 @@ use securechat_proto::{EnvelopeId, Timestamp};
 /// An envelope without its outer seal. The sender in it is a claim until [`open`] has returned.
 pub struct Unsealed {
     envelope: EnvelopeId,
-    bytes: Vec<u8>,
-    body: Body,
+    pub(super) bytes: Vec<u8>,
+    pub(super) body: Body,
 }
 
 impl Unsealed {

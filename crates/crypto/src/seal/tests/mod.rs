@@ -1,4 +1,7 @@
 //! Two devices talk through every fault a relay can cause.
 
 mod exchange;
+mod faults;
+mod generations;
+mod refusals;
 mod world;

@@ -3,9 +3,11 @@
 use crate::bundle::{self, HandshakeKeys, OwnBundle, PeerBundle};
 use crate::identity::DeviceKeys;
 use crate::keys::{Secret, X25519Secret, XWingPublic, XWingSecret};
-use crate::pqxdh::{Address, HandshakeHash, KemKeyId, KemKind, Party};
+use crate::pqxdh::{Address, HandshakeHash, KemKeyId, KemKind, Party, SessionName};
 use crate::ratchet::PeerSessions;
 use crate::recovery::RecoverySecret;
+use crate::repair::RepairKey;
+use crate::seal::outer;
 use crate::seal::{
     ConsumedPrekey, EnvelopeHeader, ExpiryClass, OpenError, Opened, OurDevice, PrekeyStore, Recipient, Rejection,
     SealError, Sealed, open, seal, unseal,
@@ -230,6 +232,32 @@ impl Device {
             }
             Err(OpenError::Store(never)) => match never {},
         }
+    }
+
+    /// The opened body of a mail to this device, tag included.
+    pub fn body_of(&self, mail: &Mail) -> Vec<u8> {
+        let key = self.sealing.get(&mail.header.sealing_key_number);
+        unseal(&self.address(), key, &mail.header, &mail.ciphertext).unwrap().bytes
+    }
+
+    /// The session a mail to this device names.
+    pub fn session_of(&self, mail: &Mail) -> SessionName {
+        let key = self.sealing.get(&mail.header.sealing_key_number);
+        unseal(&self.address(), key, &mail.header, &mail.ciphertext).unwrap().body.sid
+    }
+
+    /// Seals a body to this device under the header of `mail`, as anybody could.
+    pub fn reseal(&self, mail: &Mail, body: &[u8]) -> Mail {
+        let seed = outer::draw_seed().unwrap();
+        let ciphertext = outer::seal(&self.sealing_public.1, &self.address(), &mail.header, body, seed).unwrap();
+        Mail { header: mail.header, ciphertext }
+    }
+
+    /// Sets the right repair tag of this device for `to`, as only this device (or `to`) could.
+    pub fn retag(&self, to: &Device, mail: &Mail, body: &mut [u8]) {
+        let key = RepairKey::derive(&self.address(), &self.keys.ik, &to.party()).unwrap();
+        let tag = key.tag(&mail.header.envelope, body);
+        crate::body::set_tag(body, &tag);
     }
 
     /// What the engine does with a broken envelope.
