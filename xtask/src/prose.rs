@@ -67,7 +67,48 @@ pub fn run() -> Result<()> {
             faults.extend(symbol_faults(&root, &shown, &text));
         }
     }
+    faults.extend(setting_faults(&root)?);
     tree::verdict("text", faults)
+}
+
+/// Every environment variable the programs read stands in `.env.example`, and every one there in a document for operators.
+fn setting_faults(root: &Path) -> Result<Vec<String>> {
+    let mut read = Vec::new();
+    for folder in ["crates/server/src", "crates/cli/src"] {
+        for file in tree::below(&root.join(folder), &["rs"])? {
+            read.extend(settings_read(&fs::read_to_string(file)?));
+        }
+    }
+    let example = fs::read_to_string(root.join(".env.example"))?;
+    let documents =
+        ["README.md", "docs/operations.md"].map(|name| fs::read_to_string(root.join(name)));
+    let documents = documents.into_iter().collect::<Result<String, _>>()?;
+    Ok(unexplained(&read, &example, &documents))
+}
+
+/// Names in `env = "NAME"` of an argument.
+fn settings_read(source: &str) -> Vec<String> {
+    let quoted = source
+        .match_indices("env = \"")
+        .filter_map(|(at, head)| source[at + head.len()..].split_once('"'));
+    quoted.map(|(name, _)| name.to_owned()).collect()
+}
+
+fn unexplained(read: &[String], example: &str, documents: &str) -> Vec<String> {
+    let lines = example
+        .lines()
+        .filter_map(|line| line.trim_start_matches('#').split_once('='));
+    let is_name =
+        |name: &&str| !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c == '_');
+    let listed: Vec<_> = lines.map(|(name, _)| name).filter(is_name).collect();
+    let missing = read.iter().filter(|name| !listed.contains(&name.as_str()));
+    let missing = missing.map(|name| format!(".env.example does not list {name}, which is read"));
+    let silent = listed
+        .iter()
+        .filter(|name| !documents.contains(&format!("`{name}`")));
+    missing
+        .chain(silent.map(|name| format!("README.md and docs/operations.md do not explain {name}")))
+        .collect()
 }
 
 fn word_faults(shown: &str, text: &str) -> Vec<String> {
@@ -217,6 +258,19 @@ mod tests {
             [
                 "D.md names open in a.rs, which does not declare it",
                 "D.md names b.rs, which does not exist"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_setting_nobody_explains_is_found() {
+        let read = settings_read("#[arg(long, env = \"DATABASE_URL\")]\n#[arg(env = \"NEW_ONE\")]");
+        let example = "# Settings = names\n#DATABASE_URL=postgres://x\nOLD_ONE=\n";
+        assert_eq!(
+            unexplained(&read, example, "`DATABASE_URL` is"),
+            [
+                ".env.example does not list NEW_ONE, which is read",
+                "README.md and docs/operations.md do not explain OLD_ONE"
             ]
         );
     }
