@@ -18,6 +18,10 @@ kit_taken: boolean,
  */
 unread: number, requests: number, 
 /**
+ * Envelopes and requests that are stored here and not with the relay yet.
+ */
+pending: number, 
+/**
  * The device clock is this far ahead of the relay's, when by more than a minute.
  */
 clock_ahead_ms: number | null, };
