@@ -3,7 +3,7 @@ import { lingui } from '@lingui/vite-plugin';
 import tailwindcss from '@tailwindcss/vite';
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
-import { serviceWorker } from './build/serviceWorker';
+import { serviceWorker } from './src/sw/plugin';
 
 /** Where `vite dev` forwards the relay's own paths; the built app is served by the relay itself. */
 const relay = process.env['SECURECHAT_URL'] ?? 'http://localhost:8000';

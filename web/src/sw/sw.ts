@@ -3,7 +3,7 @@
  * Knows file names of this build; must never open the store, read a message or say who wrote one.
  */
 
-/** Every file of this build, written in by build/serviceWorker.ts. */
+/** Every file of this build, written in by src/sw/plugin.ts. */
 declare const __SHELL__: { version: string; files: string[] };
 
 /** What this file needs of the service worker's types, which exclude those of pages. */

@@ -12,10 +12,12 @@ const DATABASE = 'securechat-vault';
 const STORE = 'vault';
 const RECORD = 'record';
 const KEY_BYTES = 32;
+/** A random name for this vault: it is older than the account, and opens before the account can be read. */
+const ID_BYTES = 48;
 
 export interface VaultRecord {
   version: 1;
-  /** 16 random bytes that every envelope is bound to. */
+  /** What every envelope is bound to. */
   id: Uint8Array<ArrayBuffer>;
   /** Any of them opens the vault. A reader ignores kinds it does not know (passkeys come later). */
   envelopes: Envelope[];
@@ -63,7 +65,7 @@ export async function deleteVault(): Promise<void> {
 /** A new vault around a new K, held by this device. The caller wipes `key`. */
 export async function createVault(): Promise<{ record: VaultRecord; key: Uint8Array<ArrayBuffer> }> {
   const key = crypto.getRandomValues(new Uint8Array(KEY_BYTES));
-  const id = crypto.getRandomValues(new Uint8Array(16));
+  const id = crypto.getRandomValues(new Uint8Array(ID_BYTES));
   const wrapped = await wrapForDevice(key, id);
   const record: VaultRecord = {
     version: 1,

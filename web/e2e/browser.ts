@@ -1,0 +1,143 @@
+/**
+ * One person's browser: a persistent profile of their own (an ordinary context keeps OPFS in memory only),
+ * with every interaction counted and every violation of the content policy noted.
+ */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type BrowserContext, chromium, type Locator, type Page } from '@playwright/test';
+import { filesBelow } from './relay';
+
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+export interface BrowserOptions {
+  width?: number;
+  height?: number;
+  dark?: boolean;
+}
+
+export class Browser {
+  /** Clicks, key presses outside of typing, and fields typed into: what a person would count. */
+  interactions = 0;
+  readonly violations: string[] = [];
+  readonly errors: string[] = [];
+  private readonly profile = mkdtempSync(join(tmpdir(), 'securechat-profile-'));
+  private context: BrowserContext | null = null;
+
+  private constructor(
+    readonly address: string,
+    private readonly options: BrowserOptions,
+  ) {}
+
+  static async start(address: string, options: BrowserOptions = {}): Promise<Browser> {
+    const browser = new Browser(address, options);
+    await browser.open();
+    return browser;
+  }
+
+  get page(): Page {
+    const page = this.running.pages()[0];
+    if (!page) throw new Error('this browser has no page');
+    return page;
+  }
+
+  /** Opens the profile, again after `close` or `kill`, and the app in its first tab. */
+  async open(path = '/'): Promise<Page> {
+    this.context = await chromium.launchPersistentContext(this.profile, {
+      executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
+      headless: true,
+      args: FLAGS,
+      locale: 'en-GB',
+      viewport: { width: this.options.width ?? 1280, height: this.options.height ?? 800 },
+      colorScheme: this.options.dark ? 'dark' : 'light',
+      reducedMotion: 'reduce',
+    });
+    this.context.on('page', (page) => this.watch(page));
+    this.context.pages().forEach((page) => this.watch(page));
+    await this.page.goto(this.address + path);
+    return this.page;
+  }
+
+  async newTab(path = '/'): Promise<Page> {
+    const page = await this.running.newPage();
+    await page.goto(this.address + path);
+    return page;
+  }
+
+  async click(target: Locator): Promise<void> {
+    this.interactions += 1;
+    await target.click();
+  }
+
+  async type(target: Locator, value: string): Promise<void> {
+    this.interactions += 1;
+    await target.fill(value);
+  }
+
+  async press(target: Locator, key: string): Promise<void> {
+    this.interactions += 1;
+    await target.press(key);
+  }
+
+  async close(): Promise<void> {
+    await this.context?.close();
+    this.context = null;
+  }
+
+  /** `kill -9` of the whole browser, found by its profile folder. */
+  async kill(): Promise<void> {
+    const gone = new Promise((resolved) => this.running.once('close', resolved));
+    for (const pid of processesWith(this.profile)) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // Its parent took it along.
+      }
+    }
+    await gone;
+    this.context = null;
+  }
+
+  async free(): Promise<void> {
+    await this.close().catch(() => {});
+    rmSync(this.profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  }
+
+  /** The files of the encrypted store, as they lie in the profile. */
+  storeFiles(): Buffer[] {
+    return filesBelow(this.profile)
+      .filter((file) => file.includes('File System'))
+      .map((file) => readFileSync(file));
+  }
+
+  private get running(): BrowserContext {
+    if (!this.context) throw new Error('this browser is not running');
+    return this.context;
+  }
+
+  private watch(page: Page): void {
+    page.on('console', (message) => {
+      const said = message.text();
+      if (/content security policy|trusted ?type/i.test(said)) this.violations.push(said);
+      else if (message.type() === 'error') this.errors.push(said);
+    });
+    page.on('pageerror', (error) => this.errors.push(String(error)));
+  }
+}
+
+function processesWith(profile: string): number[] {
+  const list = execFileSync('ps', ['-eo', 'pid=,args='], { encoding: 'utf8', maxBuffer: 1 << 24 });
+  return list
+    .split('\n')
+    .filter((line) => line.includes(`--user-data-dir=${profile}`))
+    .map((line) => Number.parseInt(line, 10));
+}

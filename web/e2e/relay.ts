@@ -1,0 +1,95 @@
+/** The real server binary for one test file: its own port, its own data folder, gone at the end. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+
+const READY_MS = 20_000;
+
+/** `SECURECHAT_BIN`: the server binary. `SECURECHAT_WEB_DIR`: the built web app. */
+const BINARY = resolve(process.env['SECURECHAT_BIN'] ?? '../target/debug/securechat');
+const WEB_DIR = resolve(process.env['SECURECHAT_WEB_DIR'] ?? 'dist');
+
+export class Relay {
+  private process: ChildProcess | null = null;
+  private port = 0;
+  private log: string[] = [];
+  private readonly data = mkdtempSync(join(tmpdir(), 'securechat-e2e-'));
+
+  get url(): string {
+    return `http://localhost:${this.port}`;
+  }
+
+  /** Starts, or starts again on the same port and data. */
+  async start(): Promise<void> {
+    const child = spawn(
+      BINARY,
+      [
+        'serve',
+        '--listen',
+        `127.0.0.1:${this.port}`,
+        '--metrics-listen',
+        '127.0.0.1:0',
+        '--data',
+        this.data,
+        '--web',
+        WEB_DIR,
+        '--ready-fd',
+        '3',
+      ],
+      { stdio: ['ignore', 'pipe', 'pipe', 'pipe'] },
+    );
+    this.process = child;
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.on('data', (chunk: Buffer) => this.log.push(chunk.toString()));
+    }
+    const line = await this.firstLine(child, child.stdio[3] as Readable);
+    const address = (JSON.parse(line) as { http: string }).http;
+    this.port = Number(address.slice(address.lastIndexOf(':') + 1));
+  }
+
+  /** `SIGKILL` is the power cut. */
+  async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
+    const child = this.process;
+    this.process = null;
+    if (!child || child.exitCode !== null) return;
+    const gone = new Promise((resolved) => child.once('exit', resolved));
+    child.kill(signal);
+    await gone;
+  }
+
+  async free(): Promise<void> {
+    await this.stop('SIGKILL');
+    rmSync(this.data, { recursive: true, force: true });
+  }
+
+  /** Everything the server stored and logged. */
+  bytes(): Buffer {
+    return Buffer.concat([
+      ...filesBelow(this.data).map((file) => readFileSync(file)),
+      Buffer.from(this.log.join('')),
+    ]);
+  }
+
+  private firstLine(child: ChildProcess, ready: Readable): Promise<string> {
+    return new Promise((resolved, rejected) => {
+      const fail = (why: string) => rejected(new Error(`${why}\n${this.log.join('')}`));
+      const timer = setTimeout(() => fail('the server did not get ready'), READY_MS);
+      child.once('error', (error) => fail(error.message));
+      child.once('exit', (code) => fail(`the server ended with ${code}`));
+      createInterface(ready).once('line', (line) => {
+        clearTimeout(timer);
+        child.removeAllListeners('exit');
+        resolved(line);
+      });
+    });
+  }
+}
+
+export function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .map((name) => join(folder, name))
+    .filter((file) => statSync(file).isFile());
+}
