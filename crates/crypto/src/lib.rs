@@ -20,3 +20,6 @@ mod repair;
 pub mod safety_number;
 pub mod seal;
 pub mod vault_key;
+
+#[cfg(test)]
+mod vectors;

@@ -20,7 +20,11 @@ impl RepairKey {
     /// `None` when the peer's identity key contributes nothing.
     pub fn derive(ours: &Address, our_ik: &X25519Secret, peer: &Party) -> Option<Self> {
         let theirs = peer.address();
-        let (low, high) = if *ours <= theirs { (ours, &theirs) } else { (&theirs, ours) };
+        let (low, high) = if *ours <= theirs {
+            (ours, &theirs)
+        } else {
+            (&theirs, ours)
+        };
         let shared = our_ik.diffie_hellman(&peer.ik)?;
         let info = [
             LABEL,

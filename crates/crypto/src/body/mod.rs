@@ -37,10 +37,16 @@ pub(crate) fn encode(
     let handshake = handshake.map(CompactHandshake::to_bytes);
     let length = handshake.as_ref().map_or(0, Vec::len) + message.len();
     let total = HEADER_BYTES + length;
-    let bucket = PADDING_BUCKETS.into_iter().find(|bucket| *bucket >= total)?;
+    let bucket = PADDING_BUCKETS
+        .into_iter()
+        .find(|bucket| *bucket >= total)?;
     let mut body = Vec::with_capacity(bucket);
     body.push(VERSION);
-    body.push(if handshake.is_some() { KIND_HANDSHAKE } else { KIND_MESSAGE });
+    body.push(if handshake.is_some() {
+        KIND_HANDSHAKE
+    } else {
+        KIND_MESSAGE
+    });
     body.extend_from_slice(sender.fingerprint.as_bytes());
     body.extend_from_slice(sender.device.as_bytes());
     body.extend_from_slice(&sid.0);
@@ -68,7 +74,10 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Body, Malformed> {
         KIND_HANDSHAKE => true,
         _ => return Err(Malformed),
     };
-    let sender = Address { fingerprint: Fingerprint(reader.array()?), device: DeviceId(reader.array()?) };
+    let sender = Address {
+        fingerprint: Fingerprint(reader.array()?),
+        device: DeviceId(reader.array()?),
+    };
     let sid = SessionName(reader.array()?);
     let tag = reader.array()?;
     let length = usize::try_from(reader.u32()?).map_err(|_| Malformed)?;
@@ -77,12 +86,22 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Body, Malformed> {
     if padding.iter().any(|byte| *byte != 0) {
         return Err(Malformed);
     }
-    let handshake = if with_handshake { Some(CompactHandshake::read(&mut inner)?) } else { None };
+    let handshake = if with_handshake {
+        Some(CompactHandshake::read(&mut inner)?)
+    } else {
+        None
+    };
     let message = inner.take(inner.left())?.to_vec();
     if message.is_empty() {
         return Err(Malformed);
     }
-    Ok(Body { sender, sid, tag, handshake, message })
+    Ok(Body {
+        sender,
+        sid,
+        tag,
+        handshake,
+        message,
+    })
 }
 
 /// Writes the repair tag into an encoded body.

@@ -114,17 +114,32 @@ impl Kind {
             numbering: Numbering::Counted,
             author_only: false,
         };
-        const CONTROL: Rule = Rule { numbering: Numbering::Free, ..DURABLE };
+        const CONTROL: Rule = Rule {
+            numbering: Numbering::Free,
+            ..DURABLE
+        };
         match self {
             Self::Text | Self::Reaction | Self::Acceptance | Self::Profile => DURABLE,
-            Self::Edit | Self::Delete => Rule { author_only: true, ..DURABLE },
-            Self::Introduction => Rule { stranger: true, ..DURABLE },
+            Self::Edit | Self::Delete => Rule {
+                author_only: true,
+                ..DURABLE
+            },
+            Self::Introduction => Rule {
+                stranger: true,
+                ..DURABLE
+            },
             // A request that was broken on the way heals before it is accepted.
-            Self::Resend | Self::Gone => Rule { stranger: true, ..CONTROL },
+            Self::Resend | Self::Gone => Rule {
+                stranger: true,
+                ..CONTROL
+            },
             Self::Receipt | Self::Repair | Self::LogNotice | Self::TokenGrant => CONTROL,
-            Self::Typing => {
-                Rule { own_device: false, expiry: ExpiryClass::Ephemeral, numbering: Numbering::Never, ..DURABLE }
-            }
+            Self::Typing => Rule {
+                own_device: false,
+                expiry: ExpiryClass::Ephemeral,
+                numbering: Numbering::Never,
+                ..DURABLE
+            },
         }
     }
 
@@ -206,7 +221,10 @@ pub fn admit(content: &Content, from: Relation, expiry: ExpiryClass) -> Result<K
     if !numbered {
         return Err(NotAdmitted::WrongNumber);
     }
-    if from == Relation::Stranger && kind == Kind::Introduction && content.encoded_len() > REQUEST_CONTENT_BYTES_MAX {
+    if from == Relation::Stranger
+        && kind == Kind::Introduction
+        && content.encoded_len() > REQUEST_CONTENT_BYTES_MAX
+    {
         return Err(NotAdmitted::RequestTooLong);
     }
     if let Body::Resend(resend) = body {

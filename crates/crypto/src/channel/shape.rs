@@ -1,8 +1,8 @@
 //! The bounds of every field of a content. Numbers stay below 2^63, because SQLite's integers are signed.
 
 use securechat_proto::limits::{
-    CONTENT_TARGETS_MAX, DISPLAY_NAME_CHARS_MAX, EMOJI_BYTES_MAX, HANDLE_CHARS_MAX, LOG_ENTRIES_PER_CONTENT_MAX,
-    LOG_ENTRY_BYTES_MAX, REPAIR_HASHES_MAX, TEXT_BYTES_MAX,
+    CONTENT_TARGETS_MAX, DISPLAY_NAME_CHARS_MAX, EMOJI_BYTES_MAX, HANDLE_CHARS_MAX,
+    LOG_ENTRIES_PER_CONTENT_MAX, LOG_ENTRY_BYTES_MAX, REPAIR_HASHES_MAX, TEXT_BYTES_MAX,
 };
 use securechat_proto::wire::content::content::Body;
 use securechat_proto::wire::content::{Content, LogHead, Text};
@@ -20,7 +20,10 @@ pub(super) fn is_within_bounds(content: &Content, body: &Body) -> bool {
         && content.own_head.as_ref().is_none_or(is_head)
         && content.peer_head.as_ref().is_none_or(is_head)
         && content.log_entries.len() <= LOG_ENTRIES_PER_CONTENT_MAX
-        && content.log_entries.iter().all(|entry| (1..=LOG_ENTRY_BYTES_MAX).contains(&entry.len()))
+        && content
+            .log_entries
+            .iter()
+            .all(|entry| (1..=LOG_ENTRY_BYTES_MAX).contains(&entry.len()))
         && is_body(body)
 }
 
@@ -29,7 +32,9 @@ fn is_body(body: &Body) -> bool {
         Body::Text(text) => is_text(text),
         Body::Edit(edit) => edit.target.len() == ID_BYTES && is_text_body(&edit.body),
         Body::Delete(delete) => are_ids(&delete.targets),
-        Body::Reaction(reaction) => reaction.target.len() == ID_BYTES && reaction.emoji.len() <= EMOJI_BYTES_MAX,
+        Body::Reaction(reaction) => {
+            reaction.target.len() == ID_BYTES && reaction.emoji.len() <= EMOJI_BYTES_MAX
+        }
         Body::Receipt(receipt) => (0..=1).contains(&receipt.kind) && are_ids(&receipt.targets),
         Body::Typing(_) | Body::LogNotice(_) => true,
         Body::Introduction(introduction) => {
@@ -46,10 +51,17 @@ fn is_body(body: &Body) -> bool {
         Body::Profile(profile) => is_name(&profile.display_name),
         Body::Repair(repair) => {
             (1..=REPAIR_HASHES_MAX).contains(&repair.envelope_hashes.len())
-                && repair.envelope_hashes.iter().all(|hash| hash.len() == HASH_BYTES)
+                && repair
+                    .envelope_hashes
+                    .iter()
+                    .all(|hash| hash.len() == HASH_BYTES)
         }
-        Body::Resend(resend) => resend.broken_envelope_hash.len() == HASH_BYTES && !resend.content.is_empty(),
-        Body::Gone(gone) => gone.broken_envelope_hash.len() == HASH_BYTES && gone.sequence <= NUMBER_MAX,
+        Body::Resend(resend) => {
+            resend.broken_envelope_hash.len() == HASH_BYTES && !resend.content.is_empty()
+        }
+        Body::Gone(gone) => {
+            gone.broken_envelope_hash.len() == HASH_BYTES && gone.sequence <= NUMBER_MAX
+        }
         Body::TokenGrant(grant) => {
             grant.delivery_token.len() == TOKEN_BYTES && grant.sequence_restarts_at <= NUMBER_MAX
         }
@@ -79,5 +91,6 @@ fn is_name(name: &str) -> bool {
 
 /// May be empty: not everybody has one to show.
 fn is_handle(handle: &str) -> bool {
-    handle.len() <= HANDLE_CHARS_MAX && (handle.is_empty() || securechat_proto::handle::is_valid(handle))
+    handle.len() <= HANDLE_CHARS_MAX
+        && (handle.is_empty() || securechat_proto::handle::is_valid(handle))
 }

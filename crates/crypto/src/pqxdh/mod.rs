@@ -107,11 +107,18 @@ pub(crate) fn initiate(
     generation: u32,
     fresh: Fresh,
 ) -> Result<Initiated, HandshakeError> {
-    let Fresh { ephemeral, ratchet, mut encapsulation } = fresh;
+    let Fresh {
+        ephemeral,
+        ratchet,
+        mut encapsulation,
+    } = fresh;
     let kem_kind = KemKind::from_key_type(prekeys.kem_type).ok_or(HandshakeError::BadKey)?;
-    let kem_public = prekeys.kem_key.library_key().ok_or(HandshakeError::BadKey)?;
-    let (shared, encapped) =
-        XWing::encap_with_rng(&kem_public, None, &mut encapsulation).map_err(|_| HandshakeError::BadKey)?;
+    let kem_public = prekeys
+        .kem_key
+        .library_key()
+        .ok_or(HandshakeError::BadKey)?;
+    let (shared, encapped) = XWing::encap_with_rng(&kem_public, None, &mut encapsulation)
+        .map_err(|_| HandshakeError::BadKey)?;
     let mut kem_ciphertext = Box::new([0; KEM_CIPHERTEXT_BYTES]);
     kem_ciphertext.copy_from_slice(&encapped.to_bytes());
 
@@ -128,14 +135,22 @@ pub(crate) fn initiate(
         kem_ciphertext: &kem_ciphertext,
     };
     let agreements = [
-        our_ik.diffie_hellman(&prekeys.signed_prekey).ok_or(HandshakeError::BadKey)?,
-        ephemeral.diffie_hellman(&responder.ik).ok_or(HandshakeError::BadKey)?,
-        ephemeral.diffie_hellman(&prekeys.signed_prekey).ok_or(HandshakeError::BadKey)?,
+        our_ik
+            .diffie_hellman(&prekeys.signed_prekey)
+            .ok_or(HandshakeError::BadKey)?,
+        ephemeral
+            .diffie_hellman(&responder.ik)
+            .ok_or(HandshakeError::BadKey)?,
+        ephemeral
+            .diffie_hellman(&prekeys.signed_prekey)
+            .ok_or(HandshakeError::BadKey)?,
         Secret::from_slice(&shared.0).ok_or(HandshakeError::BadKey)?,
     ];
     let root = Root::derive(&agreements, &transcript.hash());
 
-    let step = ratchet.diffie_hellman(&prekeys.signed_prekey).ok_or(HandshakeError::BadKey)?;
+    let step = ratchet
+        .diffie_hellman(&prekeys.signed_prekey)
+        .ok_or(HandshakeError::BadKey)?;
     let first: Secret<64> = hkdf_sha256(root.secret.expose(), step.expose(), &[RATCHET_INFO]);
     let names = [ours.ik, base_key, prekeys.signed_prekey];
     Ok(Initiated {
@@ -189,12 +204,22 @@ pub(crate) fn respond(
     }
     .hash();
     let agreements = [
-        signed_prekey.diffie_hellman(&initiator.ik).ok_or(HandshakeError::BadKey)?,
-        our_ik.diffie_hellman(&compact.ephemeral).ok_or(HandshakeError::BadKey)?,
-        signed_prekey.diffie_hellman(&compact.ephemeral).ok_or(HandshakeError::BadKey)?,
+        signed_prekey
+            .diffie_hellman(&initiator.ik)
+            .ok_or(HandshakeError::BadKey)?,
+        our_ik
+            .diffie_hellman(&compact.ephemeral)
+            .ok_or(HandshakeError::BadKey)?,
+        signed_prekey
+            .diffie_hellman(&compact.ephemeral)
+            .ok_or(HandshakeError::BadKey)?,
         Secret::from_slice(&shared.0).ok_or(HandshakeError::BadKey)?,
     ];
     let root = Root::derive(&agreements, &hash);
     let names = [initiator.ik, compact.ephemeral, spk];
-    Ok(Responding { sid: root.sid, hash, awaiting: AwaitingFirst::responder(names, &root.secret, signed_prekey)? })
+    Ok(Responding {
+        sid: root.sid,
+        hash,
+        awaiting: AwaitingFirst::responder(names, &root.secret, signed_prekey)?,
+    })
 }

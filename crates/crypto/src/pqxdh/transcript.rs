@@ -28,7 +28,12 @@ pub struct Party {
 
 impl Party {
     pub fn new(fingerprint: Fingerprint, keys: &DevicePublic) -> Self {
-        Self { fingerprint, device: keys.id(), dsk: keys.dsk, ik: keys.ik }
+        Self {
+            fingerprint,
+            device: keys.id(),
+            dsk: keys.dsk,
+            ik: keys.ik,
+        }
     }
 
     /// A device that is active now in its account's log.
@@ -43,7 +48,10 @@ impl Party {
     }
 
     pub fn address(&self) -> Address {
-        Address { fingerprint: self.fingerprint, device: self.device }
+        Address {
+            fingerprint: self.fingerprint,
+            device: self.device,
+        }
     }
 }
 
@@ -154,7 +162,10 @@ impl Root {
         let (mut secret, mut sid) = ([0; 32], [0; 16]);
         secret.copy_from_slice(&okm.expose()[..32]);
         sid.copy_from_slice(&okm.expose()[32..]);
-        Self { secret: Secret::take(&mut secret), sid: SessionName(sid) }
+        Self {
+            secret: Secret::take(&mut secret),
+            sid: SessionName(sid),
+        }
     }
 }
 
@@ -195,10 +206,16 @@ impl CompactHandshake {
             sender_dsk: SigningPublic(reader.array()?),
             sender_ik: X25519Public(reader.array()?),
             ephemeral: X25519Public(reader.array()?),
-            kem_kind: KeyType::from_byte(reader.u8()?).and_then(KemKind::from_key_type).ok_or(Malformed)?,
+            kem_kind: KeyType::from_byte(reader.u8()?)
+                .and_then(KemKind::from_key_type)
+                .ok_or(Malformed)?,
             kem_key: KemKeyId(reader.array()?),
             kem_ciphertext: Box::new(reader.array()?),
         };
-        if compact.generation == 0 { Err(Malformed) } else { Ok(compact) }
+        if compact.generation == 0 {
+            Err(Malformed)
+        } else {
+            Ok(compact)
+        }
     }
 }

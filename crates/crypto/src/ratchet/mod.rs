@@ -10,4 +10,3 @@ mod stored;
 pub use peer::PeerSessions;
 pub(crate) use peer::{NewSession, Outgoing, Refused};
 pub(crate) use session::{AwaitingFirst, Ratchet, RatchetError};
-

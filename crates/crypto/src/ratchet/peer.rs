@@ -113,7 +113,9 @@ impl PeerSessions {
     /// Chooses what the next message does. `have_prekeys`: a due session is replaced only when prekeys are at hand,
     /// because a message never waits for a fresh session that is merely due.
     pub(crate) fn outgoing(&self, have_prekeys: bool, now: Timestamp) -> Outgoing {
-        let start = Outgoing::Start { generation: self.highest_generation.saturating_add(1) };
+        let start = Outgoing::Start {
+            generation: self.highest_generation.saturating_add(1),
+        };
         let too_soon = self
             .last_started
             .map(|at| at.saturating_add_ms(STARTS_APART_MS))
@@ -126,11 +128,19 @@ impl PeerSessions {
             return too_soon.map_or(start, |until| Outgoing::TooSoon { until });
         }
         let due = entry.is_due(now) && too_soon.is_none();
-        if due && have_prekeys { start } else { Outgoing::Use { index, due } }
+        if due && have_prekeys {
+            start
+        } else {
+            Outgoing::Use { index, due }
+        }
     }
 
     /// Encrypts on the session at `index`: message, its name, the handshake to send along, the ratchet's next state.
-    pub(crate) fn encrypt(&self, index: usize, content: &[u8]) -> Result<Encrypted<'_>, RatchetError> {
+    pub(crate) fn encrypt(
+        &self,
+        index: usize,
+        content: &[u8],
+    ) -> Result<Encrypted<'_>, RatchetError> {
         let entry = self.entries.get(index).ok_or(RatchetError::Corrupt)?;
         let mut ratchet = Ratchet::from_stored(&entry.ratchet)?;
         let message = ratchet.encrypt(content)?;
@@ -161,12 +171,21 @@ impl PeerSessions {
     }
 
     /// Opens a message in the session it names. `None`: no such session.
-    pub(crate) fn decrypt(&self, sid: &SessionName, message: &[u8], now: Timestamp) -> Option<Result<Found, Refused>> {
+    pub(crate) fn decrypt(
+        &self,
+        sid: &SessionName,
+        message: &[u8],
+        now: Timestamp,
+    ) -> Option<Result<Found, Refused>> {
         let (index, entry) = self.live(now).find(|(_, entry)| entry.sid == *sid)?;
         let open = || {
             let mut ratchet = Ratchet::from_stored(&entry.ratchet)?;
             let plaintext = ratchet.decrypt(message)?;
-            Ok(Found { index, ratchet: ratchet.to_stored()?, plaintext })
+            Ok(Found {
+                index,
+                ratchet: ratchet.to_stored()?,
+                plaintext,
+            })
         };
         Some(open().map_err(|error: RatchetError| match error {
             RatchetError::Malformed | RatchetError::Undecryptable => Refused::Undecryptable,
@@ -192,7 +211,10 @@ impl PeerSessions {
         self.erase_expired(now);
         let rank = (session.generation, Reverse(session.base_key));
         // Below an answered session the new one only receives; our own unanswered one decides when it is answered.
-        let outranked = self.entries.iter().any(|entry| entry.unanswered.is_none() && entry.rank() > rank);
+        let outranked = self
+            .entries
+            .iter()
+            .any(|entry| entry.unanswered.is_none() && entry.rank() > rank);
         if session.generation > self.highest_generation {
             self.fresh_wanted = false;
         }
@@ -202,7 +224,13 @@ impl PeerSessions {
     }
 
     fn insert(&mut self, session: NewSession, superseded: Option<Timestamp>, now: Timestamp) {
-        let NewSession { sid, generation, base_key, unanswered, ratchet } = session;
+        let NewSession {
+            sid,
+            generation,
+            base_key,
+            unanswered,
+            ratchet,
+        } = session;
         if self.entries.len() >= SESSIONS_MAX {
             let lowest = self.entries.iter().enumerate().min_by_key(|(_, entry)| {
                 // A receive-only session leaves before any session that is in use.
@@ -212,16 +240,30 @@ impl PeerSessions {
                 self.entries.remove(index);
             }
         }
-        self.entries.push(Entry { sid, generation, base_key, created: now, used: 1, unanswered, superseded, ratchet });
+        self.entries.push(Entry {
+            sid,
+            generation,
+            base_key,
+            created: now,
+            used: 1,
+            unanswered,
+            superseded,
+            ratchet,
+        });
     }
 
     /// The session to send on: the highest that is not receive-only.
     fn sending(&self, now: Timestamp) -> Option<(usize, &Entry)> {
-        self.live(now).filter(|(_, entry)| entry.superseded.is_none()).max_by_key(|(_, entry)| entry.rank())
+        self.live(now)
+            .filter(|(_, entry)| entry.superseded.is_none())
+            .max_by_key(|(_, entry)| entry.rank())
     }
 
     fn live(&self, now: Timestamp) -> impl Iterator<Item = (usize, &Entry)> {
-        self.entries.iter().enumerate().filter(move |(_, entry)| !has_expired(entry, now))
+        self.entries
+            .iter()
+            .enumerate()
+            .filter(move |(_, entry)| !has_expired(entry, now))
     }
 
     fn supersede_below(&mut self, rank: (u32, Reverse<X25519Public>), now: Timestamp) {
@@ -246,5 +288,7 @@ pub(crate) struct Encrypted<'a> {
 }
 
 fn has_expired(entry: &Entry, now: Timestamp) -> bool {
-    entry.superseded.is_some_and(|since| now.since(since) >= RECEIVE_ONLY_MS)
+    entry
+        .superseded
+        .is_some_and(|since| now.since(since) >= RECEIVE_ONLY_MS)
 }

@@ -40,7 +40,12 @@ impl AwaitingFirst {
         signed_prekey: &X25519Secret,
     ) -> Result<Self, NoRandomness> {
         let unused = Secret::<32>::random()?;
-        Ok(Self(session(names, root.expose(), unused.expose(), signed_prekey)))
+        Ok(Self(session(
+            names,
+            root.expose(),
+            unused.expose(),
+            signed_prekey,
+        )))
     }
 
     /// Opens the first message; only then does the session become one that may encrypt.
@@ -52,7 +57,11 @@ impl AwaitingFirst {
 
 impl Ratchet {
     /// `first` = root || chain after the first DH step with `ratchet_key` (a0).
-    pub fn initiator(names: [X25519Public; 3], first: &Secret<64>, ratchet_key: &X25519Secret) -> Self {
+    pub fn initiator(
+        names: [X25519Public; 3],
+        first: &Secret<64>,
+        ratchet_key: &X25519Secret,
+    ) -> Self {
         let (mut root, mut chain) = (Zeroizing::new([0; 32]), Zeroizing::new([0; 32]));
         root.copy_from_slice(&first.expose()[..32]);
         chain.copy_from_slice(&first.expose()[32..]);
@@ -61,7 +70,10 @@ impl Ratchet {
 
     /// Version 4 || protobuf {ratchet key, chain index, AES-256-CBC ciphertext} || HMAC-SHA-256[32].
     pub fn encrypt(&mut self, plaintext: &[u8]) -> Result<Vec<u8>, RatchetError> {
-        let message = self.0.encrypt(plaintext).map_err(|_| RatchetError::CanNotEncrypt)?;
+        let message = self
+            .0
+            .encrypt(plaintext)
+            .map_err(|_| RatchetError::CanNotEncrypt)?;
         Ok(match message {
             OlmMessage::Normal(message) => message.to_bytes(),
             // The library's own prekey header is not used: the compact handshake stands in the sealed body.
@@ -77,26 +89,46 @@ impl Ratchet {
     pub fn to_stored(&self) -> Result<Zeroizing<Vec<u8>>, RatchetError> {
         // Room for the largest session, so that growing leaves no unwiped copies behind.
         let mut bytes = Zeroizing::new(Vec::with_capacity(STORED_BYTES_MAX));
-        rmp_serde::encode::write_named(&mut *bytes, &self.0.pickle()).map_err(|_| RatchetError::Corrupt)?;
+        rmp_serde::encode::write_named(&mut *bytes, &self.0.pickle())
+            .map_err(|_| RatchetError::Corrupt)?;
         Ok(Zeroizing::new(bytes.to_vec()))
     }
 
     pub fn from_stored(bytes: &[u8]) -> Result<Self, RatchetError> {
-        let pickle: SessionPickle = rmp_serde::from_slice(bytes).map_err(|_| RatchetError::Corrupt)?;
+        let pickle: SessionPickle =
+            rmp_serde::from_slice(bytes).map_err(|_| RatchetError::Corrupt)?;
         Ok(Self(Session::from_pickle(pickle)))
     }
 
     /// Root key, chain key and ratchet secret while the sending chain is active: what known-answer files pin.
     #[cfg(test)]
     pub fn sending_state(&self) -> Option<[[u8; 32]; 3]> {
-        self.0.active_sending_state().map(|state| [*state.root_key, *state.chain_key, *state.ratchet_key])
+        self.0
+            .active_sending_state()
+            .map(|state| [*state.root_key, *state.chain_key, *state.ratchet_key])
     }
 }
 
-fn session(names: [X25519Public; 3], root: &[u8; 32], chain: &[u8; 32], ratchet_key: &X25519Secret) -> Session {
-    let [identity_key, base_key, one_time_key] = names.map(|key| Curve25519PublicKey::from_bytes(key.0));
-    let keys = SessionKeys { identity_key, base_key, one_time_key };
-    Session::from_root_key_material(SessionConfig::version_2(), keys, *root, *chain, *ratchet_key.stored().expose())
+fn session(
+    names: [X25519Public; 3],
+    root: &[u8; 32],
+    chain: &[u8; 32],
+    ratchet_key: &X25519Secret,
+) -> Session {
+    let [identity_key, base_key, one_time_key] =
+        names.map(|key| Curve25519PublicKey::from_bytes(key.0));
+    let keys = SessionKeys {
+        identity_key,
+        base_key,
+        one_time_key,
+    };
+    Session::from_root_key_material(
+        SessionConfig::version_2(),
+        keys,
+        *root,
+        *chain,
+        *ratchet_key.stored().expose(),
+    )
 }
 
 fn decrypt(session: &mut Session, message: &[u8]) -> Result<Vec<u8>, RatchetError> {
@@ -104,5 +136,7 @@ fn decrypt(session: &mut Session, message: &[u8]) -> Result<Vec<u8>, RatchetErro
         return Err(RatchetError::Malformed);
     }
     let message = Message::from_bytes(message).map_err(|_| RatchetError::Malformed)?;
-    session.decrypt(&OlmMessage::Normal(message)).map_err(|_| RatchetError::Undecryptable)
+    session
+        .decrypt(&OlmMessage::Normal(message))
+        .map_err(|_| RatchetError::Undecryptable)
 }

@@ -18,13 +18,21 @@ impl PeerSessions {
     /// The stored form, for the engine's encrypted store only.
     pub fn to_bytes(&self) -> StoredSecret {
         let size = 32
-            + self.entries.iter().map(|e| ENTRY_FIXED_BYTES + CompactHandshake::BYTES + e.ratchet.len()).sum::<usize>();
+            + self
+                .entries
+                .iter()
+                .map(|e| ENTRY_FIXED_BYTES + CompactHandshake::BYTES + e.ratchet.len())
+                .sum::<usize>();
         // One allocation of full size: a growing vector would leave unwiped copies behind.
         let mut out = Zeroizing::new(Vec::with_capacity(size));
         out.push(STORED_VERSION);
         out.extend_from_slice(&self.highest_generation.to_be_bytes());
         let wanted = if self.fresh_wanted { FRESH_WANTED } else { 0 };
-        let started = if self.last_started.is_some() { HAS_STARTED } else { 0 };
+        let started = if self.last_started.is_some() {
+            HAS_STARTED
+        } else {
+            0
+        };
         out.push(wanted | started);
         out.extend_from_slice(&self.last_started.unwrap_or_default().0.to_be_bytes());
         out.push(self.entries.len().min(SESSIONS_MAX) as u8);
@@ -48,7 +56,9 @@ impl PeerSessions {
         if count > SESSIONS_MAX {
             return Err(Malformed);
         }
-        let entries = (0..count).map(|_| read_entry(&mut reader)).collect::<Result<Vec<_>, _>>()?;
+        let entries = (0..count)
+            .map(|_| read_entry(&mut reader))
+            .collect::<Result<Vec<_>, _>>()?;
         reader.finish()?;
         Ok(Self {
             highest_generation,
@@ -65,8 +75,16 @@ fn write_entry(out: &mut Vec<u8>, entry: &Entry) {
     out.extend_from_slice(&entry.base_key.0);
     out.extend_from_slice(&entry.created.0.to_be_bytes());
     out.extend_from_slice(&entry.used.to_be_bytes());
-    let unanswered = if entry.unanswered.is_some() { UNANSWERED } else { 0 };
-    let superseded = if entry.superseded.is_some() { SUPERSEDED } else { 0 };
+    let unanswered = if entry.unanswered.is_some() {
+        UNANSWERED
+    } else {
+        0
+    };
+    let superseded = if entry.superseded.is_some() {
+        SUPERSEDED
+    } else {
+        0
+    };
     out.push(unanswered | superseded);
     out.extend_from_slice(&entry.superseded.unwrap_or_default().0.to_be_bytes());
     if let Some(handshake) = &entry.unanswered {
@@ -84,9 +102,22 @@ fn read_entry(reader: &mut Reader<'_>) -> Result<Entry, Malformed> {
     let used = reader.u32()?;
     let flags = reader.u8()?;
     let superseded = Timestamp(reader.u64()?);
-    let unanswered = if flags & UNANSWERED != 0 { Some(CompactHandshake::read(reader)?) } else { None };
+    let unanswered = if flags & UNANSWERED != 0 {
+        Some(CompactHandshake::read(reader)?)
+    } else {
+        None
+    };
     let length = usize::try_from(reader.u32()?).map_err(|_| Malformed)?;
     let ratchet = Zeroizing::new(reader.take(length)?.to_vec());
     let superseded = (flags & SUPERSEDED != 0).then_some(superseded);
-    Ok(Entry { sid, generation, base_key, created, used, unanswered, superseded, ratchet })
+    Ok(Entry {
+        sid,
+        generation,
+        base_key,
+        created,
+        used,
+        unanswered,
+        superseded,
+        ratchet,
+    })
 }

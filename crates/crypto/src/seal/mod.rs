@@ -4,9 +4,11 @@
 //! anything is stored, the network. Verbs: [`seal`], [`unseal`], [`open`]. Bytes: `docs/protocol/envelope.md`.
 
 mod open;
-mod outer;
+pub(crate) mod outer;
 
-pub use open::{Broken, ConsumedPrekey, OpenError, Opened, PrekeyStore, Rejection, Unsealed, open, unseal};
+pub use open::{
+    Broken, ConsumedPrekey, OpenError, Opened, PrekeyStore, Rejection, Unsealed, open, unseal,
+};
 pub use outer::{EnvelopeHeader, ExpiryClass};
 
 pub use crate::body::CONTENT_BYTES_MAX;
@@ -92,7 +94,9 @@ impl SealError {
 
     pub const fn kind(self) -> ErrorKind {
         match self {
-            Self::NeedsPrekeys | Self::TooSoon { .. } | Self::NoRandomness(_) => ErrorKind::Transient,
+            Self::NeedsPrekeys | Self::TooSoon { .. } | Self::NoRandomness(_) => {
+                ErrorKind::Transient
+            }
             Self::BadPeerKey => ErrorKind::Misbehaved,
             Self::Corrupt => ErrorKind::Resync,
             Self::TooLarge | Self::OwnAddress => ErrorKind::Bug,
@@ -139,12 +143,21 @@ pub fn seal(
     if our_address == peer.address() {
         return Err(SealError::OwnAddress);
     }
-    let header = EnvelopeHeader { envelope, sealing_key_number: to.bundle.sealing_number(), expiry };
+    let header = EnvelopeHeader {
+        envelope,
+        sealing_key_number: to.bundle.sealing_number(),
+        expiry,
+    };
     match sessions.outgoing(to.prekeys.is_some(), now) {
         Outgoing::TooSoon { until } => Err(SealError::TooSoon { until }),
         Outgoing::Use { index, due } => {
             let encrypted = sessions.encrypt(index, content)?;
-            let body = body::encode(&our_address, &encrypted.sid, encrypted.handshake, &encrypted.message);
+            let body = body::encode(
+                &our_address,
+                &encrypted.sid,
+                encrypted.handshake,
+                &encrypted.message,
+            );
             let ciphertext = finish(ours, &peer, to.bundle, &header, body)?;
             let next = encrypted.next;
             sessions.commit_sent(index, next, now);
@@ -152,8 +165,14 @@ pub fn seal(
         }
         Outgoing::Start { generation } => {
             let prekeys = to.prekeys.ok_or(SealError::NeedsPrekeys)?;
-            let (session, message) = start(ours, &peer, prekeys, generation, content, Fresh::draw()?)?;
-            let body = body::encode(&our_address, &session.sid, session.unanswered.as_ref(), &message);
+            let (session, message) =
+                start(ours, &peer, prekeys, generation, content, Fresh::draw()?)?;
+            let body = body::encode(
+                &our_address,
+                &session.sid,
+                session.unanswered.as_ref(),
+                &message,
+            );
             let ciphertext = finish(ours, &peer, to.bundle, &header, body)?;
             sessions.commit_started(session, now);
             Ok(sealed(&header, ciphertext, true, false))
@@ -175,8 +194,19 @@ fn start(
     content: &[u8],
     fresh: Fresh,
 ) -> Result<(NewSession, Vec<u8>), SealError> {
-    let initiated = pqxdh::initiate(&ours.party(), &ours.keys.ik, peer, prekeys, generation, fresh)?;
-    let pqxdh::Initiated { sid, mut ratchet, compact } = initiated;
+    let initiated = pqxdh::initiate(
+        &ours.party(),
+        &ours.keys.ik,
+        peer,
+        prekeys,
+        generation,
+        fresh,
+    )?;
+    let pqxdh::Initiated {
+        sid,
+        mut ratchet,
+        compact,
+    } = initiated;
     let message = ratchet.encrypt(content)?;
     let session = NewSession {
         sid,
@@ -202,12 +232,25 @@ fn finish(
     let tag = key.tag(&header.envelope, &body);
     body::set_tag(&mut body, &tag);
     let seed = outer::draw_seed()?;
-    outer::seal(&bundle.sealing_key(), &peer.address(), header, &body, seed).ok_or(SealError::BadPeerKey)
+    outer::seal(&bundle.sealing_key(), &peer.address(), header, &body, seed)
+        .ok_or(SealError::BadPeerKey)
 }
 
-fn sealed(header: &EnvelopeHeader, ciphertext: Vec<u8>, prekeys_used: bool, fresh_session_due: bool) -> Sealed {
-    Sealed { sealing_key_number: header.sealing_key_number, ciphertext, prekeys_used, fresh_session_due }
+fn sealed(
+    header: &EnvelopeHeader,
+    ciphertext: Vec<u8>,
+    prekeys_used: bool,
+    fresh_session_due: bool,
+) -> Sealed {
+    Sealed {
+        sealing_key_number: header.sealing_key_number,
+        ciphertext,
+        prekeys_used,
+        fresh_session_due,
+    }
 }
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::world;

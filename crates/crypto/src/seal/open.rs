@@ -1,7 +1,7 @@
 //! Opening, in two steps: [`unseal`] takes the outer seal off and says who claims to have sent it, [`open`] proves it.
 
-use super::outer::{self, EnvelopeHeader};
 use super::OurDevice;
+use super::outer::{self, EnvelopeHeader};
 use crate::body::{self, Body};
 use crate::error::ErrorKind;
 use crate::keys::{X25519Secret, XWingSecret};
@@ -170,7 +170,11 @@ pub fn unseal(
     if body.sender == *recipient {
         return Err(Rejection::OwnAddress);
     }
-    Ok(Unsealed { envelope: header.envelope, bytes, body })
+    Ok(Unsealed {
+        envelope: header.envelope,
+        bytes,
+        body,
+    })
 }
 
 /// Proves the sender and opens the content, in the session the body names or in a new one.
@@ -197,17 +201,29 @@ pub fn open<S: PrekeyStore>(
     if !key.verify(&unsealed.envelope, &unsealed.bytes, &body.tag) {
         return Err(Rejection::Forged.into());
     }
-    let seen_generation = body.handshake.as_ref().map_or(0, |handshake| handshake.generation);
-    let broken = Rejection::Broken(Broken { sender: body.sender, seen_generation });
+    let seen_generation = body
+        .handshake
+        .as_ref()
+        .map_or(0, |handshake| handshake.generation);
+    let broken = Rejection::Broken(Broken {
+        sender: body.sender,
+        seen_generation,
+    });
     match sessions.decrypt(&body.sid, &body.message, now) {
         Some(Ok(found)) => {
             let content = sessions.commit_opened(found, now);
-            Ok(Opened { sender: body.sender, content, consumed: None })
+            Ok(Opened {
+                sender: body.sender,
+                content,
+                consumed: None,
+            })
         }
         Some(Err(Refused::Undecryptable)) => Err(broken.into()),
         Some(Err(Refused::Corrupt)) => Err(Rejection::Corrupt.into()),
         None => match &body.handshake {
-            Some(handshake) => answer(ours, body, handshake, sender, sessions, prekeys, broken, now),
+            Some(handshake) => answer(
+                ours, body, handshake, sender, sessions, prekeys, broken, now,
+            ),
             None => Err(broken.into()),
         },
     }
@@ -236,10 +252,23 @@ fn answer<S: PrekeyStore>(
     if handshake.sender_dsk != sender.dsk || handshake.sender_ik != sender.ik {
         return Err(Rejection::IdentityMismatch.into());
     }
-    let signed_prekey = prekeys.signed_prekey(handshake.bundle_number).map_err(OpenError::Store)?;
-    let kem = prekeys.kem(handshake.kem_kind, &handshake.kem_key).map_err(OpenError::Store)?;
-    let (Some(signed_prekey), Some(kem)) = (signed_prekey, kem) else { return Err(broken.into()) };
-    let responding = match pqxdh::respond(&ours.party(), &ours.keys.ik, sender, handshake, &signed_prekey, &kem) {
+    let signed_prekey = prekeys
+        .signed_prekey(handshake.bundle_number)
+        .map_err(OpenError::Store)?;
+    let kem = prekeys
+        .kem(handshake.kem_kind, &handshake.kem_key)
+        .map_err(OpenError::Store)?;
+    let (Some(signed_prekey), Some(kem)) = (signed_prekey, kem) else {
+        return Err(broken.into());
+    };
+    let responding = match pqxdh::respond(
+        &ours.party(),
+        &ours.keys.ik,
+        sender,
+        handshake,
+        &signed_prekey,
+        &kem,
+    ) {
         Ok(responding) => responding,
         Err(pqxdh::HandshakeError::NoRandomness(_)) => return Err(Rejection::NoRandomness.into()),
         Err(pqxdh::HandshakeError::BadKey) => return Err(broken.into()),
@@ -250,13 +279,19 @@ fn answer<S: PrekeyStore>(
     let consumed = match handshake.kem_kind {
         KemKind::OneTime => ConsumedPrekey::OneTime(handshake.kem_key),
         KemKind::LastResort => {
-            if prekeys.was_answered(&responding.hash).map_err(OpenError::Store)? {
+            if prekeys
+                .was_answered(&responding.hash)
+                .map_err(OpenError::Store)?
+            {
                 return Err(Rejection::Replayed.into());
             }
             ConsumedPrekey::LastResort(handshake.kem_key, responding.hash)
         }
     };
-    let (ratchet, content) = responding.awaiting.first_decrypt(&body.message).map_err(|_| broken)?;
+    let (ratchet, content) = responding
+        .awaiting
+        .first_decrypt(&body.message)
+        .map_err(|_| broken)?;
     let session = NewSession {
         sid: body.sid,
         generation: handshake.generation,
@@ -265,5 +300,9 @@ fn answer<S: PrekeyStore>(
         ratchet: ratchet.to_stored().map_err(|_| Rejection::Corrupt)?,
     };
     sessions.commit_answered(session, now);
-    Ok(Opened { sender: body.sender, content, consumed: Some(consumed) })
+    Ok(Opened {
+        sender: body.sender,
+        content,
+        consumed: Some(consumed),
+    })
 }

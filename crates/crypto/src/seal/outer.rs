@@ -84,11 +84,18 @@ pub(crate) fn draw_seed() -> Result<EncapsulationSeed, NoRandomness> {
 
 /// Whether a ciphertext has the length of a sealed bucket.
 pub(crate) fn has_sealed_length(sealed: &[u8]) -> bool {
-    PADDING_BUCKETS.iter().any(|bucket| sealed.len() == KEM_CIPHERTEXT_BYTES + bucket + AEAD_TAG_BYTES)
+    PADDING_BUCKETS
+        .iter()
+        .any(|bucket| sealed.len() == KEM_CIPHERTEXT_BYTES + bucket + AEAD_TAG_BYTES)
 }
 
 /// Opens what [`seal`] made. `None`: other key, other header, or changed bytes; HPKE does not say which.
-pub(crate) fn open(key: &XWingSecret, recipient: &Address, header: &EnvelopeHeader, sealed: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn open(
+    key: &XWingSecret,
+    recipient: &Address,
+    header: &EnvelopeHeader,
+    sealed: &[u8],
+) -> Option<Vec<u8>> {
     let (enc, ciphertext) = sealed.split_at_checked(KEM_CIPHERTEXT_BYTES)?;
     hpke::single_shot_open::<AesGcm256, HkdfSha256, XWing>(
         &OpModeR::Base,

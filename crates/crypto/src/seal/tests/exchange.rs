@@ -4,11 +4,18 @@ use crate::seal::{CONTENT_BYTES_MAX, Rejection, SealError};
 #[test]
 fn first_message_starts_a_session_and_the_answer_ends_the_handshake() {
     let (mut alice, mut bob) = pair();
-    assert_eq!(alice.try_send(&bob, None, b"hello", 0).err(), Some(SealError::NeedsPrekeys));
+    assert_eq!(
+        alice.try_send(&bob, None, b"hello", 0).err(),
+        Some(SealError::NeedsPrekeys)
+    );
     let first = alice.send(&mut bob, b"hello", 0);
     let second = alice.send(&mut bob, b"again", 1);
     assert_eq!(first.ciphertext.len(), 1120 + 2048 + 16);
-    assert_eq!(second.ciphertext.len(), 1120 + 2048 + 16, "the handshake goes along until the first answer");
+    assert_eq!(
+        second.ciphertext.len(),
+        1120 + 2048 + 16,
+        "the handshake goes along until the first answer"
+    );
 
     assert_eq!(bob.receive(&alice, &second, 2).unwrap(), b"again");
     assert_eq!(bob.receive(&alice, &first, 3).unwrap(), b"hello");
@@ -33,14 +40,22 @@ fn contents_fill_buckets_as_documented() {
     bob.receive(&alice, &mail, 0).unwrap();
     let mail = bob.send(&mut alice, b"hi", 0);
     alice.receive(&bob, &mail, 0).unwrap();
-    for (length, bucket) in [(0, 512), (351, 512), (352, 2048), (CONTENT_BYTES_MAX, 65_536)] {
+    for (length, bucket) in [
+        (0, 512),
+        (351, 512),
+        (352, 2048),
+        (CONTENT_BYTES_MAX, 65_536),
+    ] {
         let content = vec![7; length];
         let mail = alice.send(&mut bob, &content, 0);
         assert_eq!(mail.ciphertext.len(), 1120 + bucket + 16, "{length}");
         assert_eq!(bob.receive(&alice, &mail, 0).unwrap(), content);
     }
     let content = vec![7; CONTENT_BYTES_MAX + 1];
-    assert_eq!(alice.try_send(&bob, None, &content, 0).err(), Some(SealError::TooLarge));
+    assert_eq!(
+        alice.try_send(&bob, None, &content, 0).err(),
+        Some(SealError::TooLarge)
+    );
     let (mut alice, mut bob) = pair();
     let mail = alice.send(&mut bob, &content[1..], 0);
     assert_eq!(bob.receive(&alice, &mail, 0).unwrap(), content[1..]);
@@ -67,7 +82,10 @@ fn replayed_handshake_on_the_last_resort_key_is_answered_once() {
     assert!(sealed.prekeys_used);
     assert_eq!(bob.receive(&alice, &mail, 0).unwrap(), b"hello");
     // While the session lives the replay fails in it; when it is gone the remembered hash refuses it.
-    assert!(matches!(bob.receive(&alice, &mail, 1), Err(Rejection::Broken(_))));
+    assert!(matches!(
+        bob.receive(&alice, &mail, 1),
+        Err(Rejection::Broken(_))
+    ));
     bob.sessions.clear();
     assert_eq!(bob.receive(&alice, &mail, 2), Err(Rejection::Replayed));
     assert_eq!(bob.prekeys.kems.len(), 1, "the last-resort key stays");

@@ -23,7 +23,10 @@ fn forty_skipped_messages_open_late_and_the_forty_first_is_broken() {
     let skipped: Vec<Mail> = (0..41_u8).map(|n| alice.send(&mut bob, &[n], 1)).collect();
     let newest = alice.send(&mut bob, b"newest", 1);
     assert_eq!(bob.receive(&alice, &newest, 1).unwrap(), b"newest");
-    assert!(matches!(bob.receive(&alice, &skipped[0], 1), Err(Rejection::Broken(_))));
+    assert!(matches!(
+        bob.receive(&alice, &skipped[0], 1),
+        Err(Rejection::Broken(_))
+    ));
     for (n, mail) in skipped.iter().enumerate().skip(1) {
         assert_eq!(bob.receive(&alice, mail, 1).unwrap(), [n as u8]);
     }
@@ -68,7 +71,10 @@ fn an_old_signed_prekey_answers_while_it_is_kept() {
     let (_, prekeys) = bob.publish();
     let (_, late_prekeys) = bob.publish();
     let early = alice.try_send(&bob, Some(&prekeys), b"early", 0).unwrap().0;
-    let late = carol.try_send(&bob, Some(&late_prekeys), b"late", 0).unwrap().0;
+    let late = carol
+        .try_send(&bob, Some(&late_prekeys), b"late", 0)
+        .unwrap()
+        .0;
     bob.rotate_bundle();
     assert_eq!(bob.receive(&alice, &early, 1).unwrap(), b"early");
     bob.prekeys.signed.remove(&1);
@@ -88,9 +94,18 @@ fn an_envelope_for_an_erased_sealing_key_is_sealed_again_by_its_sender() {
     let stale = alice.send(&mut bob, b"text", 1);
     bob.rotate_sealing_key();
     let fresh = alice.send(&mut bob, b"next", 2);
-    assert_eq!((stale.header.sealing_key_number, fresh.header.sealing_key_number), (1, 2));
+    assert_eq!(
+        (
+            stale.header.sealing_key_number,
+            fresh.header.sealing_key_number
+        ),
+        (1, 2)
+    );
     bob.sealing.remove(&1);
-    assert_eq!(bob.receive(&alice, &stale, 3), Err(Rejection::UnknownSealingKey));
+    assert_eq!(
+        bob.receive(&alice, &stale, 3),
+        Err(Rejection::UnknownSealingKey)
+    );
     assert_eq!(bob.receive(&alice, &fresh, 3).unwrap(), b"next");
     let again = alice.send(&mut bob, b"text", 4);
     assert_eq!(bob.receive(&alice, &again, 4).unwrap(), b"text");
@@ -99,14 +114,31 @@ fn an_envelope_for_an_erased_sealing_key_is_sealed_again_by_its_sender() {
 /// What happens between two devices and the relay.
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    Send { from_first: bool },
+    Send {
+        from_first: bool,
+    },
     /// Delivers the mail at this place of the queue; it may stay there to come again.
-    Deliver { to_first: bool, place: usize, keep: bool },
-    Lose { to_first: bool, place: usize },
-    RotateBundle { first: bool },
-    RotateSealing { first: bool },
-    UseLastResort { first: bool },
-    Pass { minutes: u64 },
+    Deliver {
+        to_first: bool,
+        place: usize,
+        keep: bool,
+    },
+    Lose {
+        to_first: bool,
+        place: usize,
+    },
+    RotateBundle {
+        first: bool,
+    },
+    RotateSealing {
+        first: bool,
+    },
+    UseLastResort {
+        first: bool,
+    },
+    Pass {
+        minutes: u64,
+    },
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -133,7 +165,12 @@ struct End {
 
 impl End {
     fn new(byte: u8) -> Self {
-        Self { device: Device::new(byte), waiting: Vec::new(), opened: BTreeSet::new(), last_resort_only: false }
+        Self {
+            device: Device::new(byte),
+            waiting: Vec::new(),
+            opened: BTreeSet::new(),
+            last_resort_only: false,
+        }
     }
 
     /// Seals with whatever prekeys the relay has, when they are needed or merely due.
@@ -148,7 +185,10 @@ impl End {
                     true => to.device.bundle().last_resort(),
                     false => to.device.publish().1,
                 };
-                self.device.try_send(&to.device, Some(&prekeys), &content, now).unwrap().0
+                self.device
+                    .try_send(&to.device, Some(&prekeys), &content, now)
+                    .unwrap()
+                    .0
             }
             Err(error) => panic!("{error}"),
         };
@@ -161,7 +201,11 @@ impl End {
             return;
         }
         let place = place % self.waiting.len();
-        let (number, mail) = if keep { self.waiting[place].clone() } else { self.waiting.remove(place) };
+        let (number, mail) = if keep {
+            self.waiting[place].clone()
+        } else {
+            self.waiting.remove(place)
+        };
         match self.device.receive(&from.device, &mail, now) {
             Ok(content) => {
                 assert_eq!(content, number.to_be_bytes());

@@ -42,8 +42,13 @@ fn simultaneous_starts_end_on_the_session_with_the_lower_base_key() {
         assert_eq!(bob.receive(&alice, &from_alice, 1).unwrap(), b"a");
         assert_eq!(alice.receive(&bob, &from_bob, 1).unwrap(), b"b");
         let base_key = |body: Vec<u8>| body[86 + 76..86 + 108].to_vec();
-        let alices_is_lower = base_key(bob.body_of(&from_alice)) < base_key(alice.body_of(&from_bob));
-        let winner = if alices_is_lower { bob.session_of(&from_alice) } else { alice.session_of(&from_bob) };
+        let alices_is_lower =
+            base_key(bob.body_of(&from_alice)) < base_key(alice.body_of(&from_bob));
+        let winner = if alices_is_lower {
+            bob.session_of(&from_alice)
+        } else {
+            alice.session_of(&from_bob)
+        };
         assert_eq!(deliver(&mut alice, &mut bob, 2), winner);
         assert_eq!(deliver(&mut bob, &mut alice, 3), winner);
         // What was still under way on the other one opens.
@@ -58,7 +63,10 @@ fn a_fresh_session_is_due_after_seven_days_only_if_the_present_one_was_answered(
     let (mut alice, mut bob) = answered();
     let old = deliver(&mut alice, &mut bob, 7 * DAY - 1);
     let (mail, sealed) = alice.try_send(&bob, None, b"due", 7 * DAY).unwrap();
-    assert!(sealed.fresh_session_due, "the message does not wait for prekeys");
+    assert!(
+        sealed.fresh_session_due,
+        "the message does not wait for prekeys"
+    );
     assert_eq!(bob.receive(&alice, &mail, 7 * DAY).unwrap(), b"due");
     let (fresh, used) = deliver_with_prekeys(&mut alice, &mut bob, 7 * DAY);
     assert!(used && fresh != old);
@@ -75,7 +83,11 @@ fn a_fresh_session_is_due_after_a_thousand_messages_in_both_directions() {
     let (mut alice, mut bob) = answered();
     let mut session = None;
     for count in 2..1000 {
-        let (from, to) = if count % 2 == 0 { (&mut alice, &mut bob) } else { (&mut bob, &mut alice) };
+        let (from, to) = if count % 2 == 0 {
+            (&mut alice, &mut bob)
+        } else {
+            (&mut bob, &mut alice)
+        };
         let (mail, sealed) = from.try_send(to, None, b"", HOUR).unwrap();
         assert!(!sealed.fresh_session_due, "{count}");
         to.receive(from, &mail, HOUR).unwrap();
@@ -89,17 +101,34 @@ fn a_fresh_session_is_due_after_a_thousand_messages_in_both_directions() {
 #[test]
 fn sessions_start_at_most_once_a_minute() {
     let (mut alice, mut bob) = answered();
-    alice.sessions.get_mut(&bob.address()).unwrap().want_fresh(0);
+    alice
+        .sessions
+        .get_mut(&bob.address())
+        .unwrap()
+        .want_fresh(0);
     let until = Timestamp(MINUTE);
-    assert_eq!(alice.try_send(&bob, None, b"x", MINUTE - 1).err(), Some(SealError::TooSoon { until }));
+    assert_eq!(
+        alice.try_send(&bob, None, b"x", MINUTE - 1).err(),
+        Some(SealError::TooSoon { until })
+    );
     assert!(!alice.sessions[&bob.address()].needs_prekeys(Timestamp(MINUTE - 1)));
     assert!(alice.sessions[&bob.address()].needs_prekeys(Timestamp(MINUTE)));
-    assert_eq!(alice.try_send(&bob, None, b"x", MINUTE).err(), Some(SealError::NeedsPrekeys));
+    assert_eq!(
+        alice.try_send(&bob, None, b"x", MINUTE).err(),
+        Some(SealError::NeedsPrekeys)
+    );
     deliver(&mut alice, &mut bob, MINUTE);
     // The session just started and not answered is as fresh as another break can ask for.
-    alice.sessions.get_mut(&bob.address()).unwrap().want_fresh(0);
+    alice
+        .sessions
+        .get_mut(&bob.address())
+        .unwrap()
+        .want_fresh(0);
     deliver(&mut alice, &mut bob, MINUTE + 1);
-    assert_eq!(alice.try_send(&bob, None, b"x", 2 * MINUTE).err(), Some(SealError::NeedsPrekeys));
+    assert_eq!(
+        alice.try_send(&bob, None, b"x", 2 * MINUTE).err(),
+        Some(SealError::NeedsPrekeys)
+    );
 }
 
 #[test]
@@ -122,13 +151,20 @@ fn at_most_three_sessions_are_kept_and_the_newest_stays() {
     let mut last = None;
     let mut mails = vec![alice.send(&mut bob, b"old", 0)];
     for round in 1..=4 {
-        alice.sessions.get_mut(&bob.address()).unwrap().want_fresh(0);
+        alice
+            .sessions
+            .get_mut(&bob.address())
+            .unwrap()
+            .want_fresh(0);
         let now = round * MINUTE;
         last = Some(deliver(&mut alice, &mut bob, now));
         assert_eq!(deliver(&mut bob, &mut alice, now), last.unwrap());
         mails.push(alice.send(&mut bob, b"old", now));
     }
-    let opened: Vec<bool> = mails.iter().map(|mail| bob.receive(&alice, mail, HOUR).is_ok()).collect();
+    let opened: Vec<bool> = mails
+        .iter()
+        .map(|mail| bob.receive(&alice, mail, HOUR).is_ok())
+        .collect();
     assert_eq!(opened, [false, false, true, true, true]);
     assert_eq!(Some(deliver(&mut alice, &mut bob, HOUR)), last);
 }
@@ -137,7 +173,11 @@ fn at_most_three_sessions_are_kept_and_the_newest_stays() {
 fn a_repair_starts_above_every_generation_seen() {
     let (mut alice, mut bob) = answered();
     // Alice starts generation 2, and Bob loses the key for it before it arrives.
-    alice.sessions.get_mut(&bob.address()).unwrap().want_fresh(0);
+    alice
+        .sessions
+        .get_mut(&bob.address())
+        .unwrap()
+        .want_fresh(0);
     let lost = alice.send(&mut bob, b"lost", MINUTE);
     bob.prekeys.kems.clear();
     let rejection = bob.receive(&alice, &lost, MINUTE).unwrap_err();
@@ -156,7 +196,9 @@ fn a_device_that_lost_its_sessions_is_heard_again() {
     for round in 1..=2 {
         let now = round * HOUR;
         let mail = alice.send(&mut bob, b"text", now);
-        let Err(rejection) = bob.receive(&alice, &mail, now) else { continue };
+        let Err(rejection) = bob.receive(&alice, &mail, now) else {
+            continue;
+        };
         bob.note_broken(rejection);
         deliver(&mut bob, &mut alice, now);
     }
@@ -167,13 +209,27 @@ fn a_device_that_lost_its_sessions_is_heard_again() {
 #[test]
 fn the_stored_form_round_trips_and_refuses_changed_lengths() {
     let (mut alice, mut bob) = answered();
-    alice.sessions.get_mut(&bob.address()).unwrap().want_fresh(0);
+    alice
+        .sessions
+        .get_mut(&bob.address())
+        .unwrap()
+        .want_fresh(0);
     deliver(&mut alice, &mut bob, MINUTE);
-    for sessions in [&alice.sessions[&bob.address()], &bob.sessions[&alice.address()], &PeerSessions::new()] {
+    for sessions in [
+        &alice.sessions[&bob.address()],
+        &bob.sessions[&alice.address()],
+        &PeerSessions::new(),
+    ] {
         let stored = sessions.to_bytes();
-        assert_eq!(*PeerSessions::from_bytes(&stored).ok().unwrap().to_bytes(), *stored);
+        assert_eq!(
+            *PeerSessions::from_bytes(&stored).ok().unwrap().to_bytes(),
+            *stored
+        );
         for length in 0..stored.len() {
-            assert!(PeerSessions::from_bytes(&stored[..length]).is_err(), "cut to {length}");
+            assert!(
+                PeerSessions::from_bytes(&stored[..length]).is_err(),
+                "cut to {length}"
+            );
         }
         let mut longer = stored.to_vec();
         longer.push(0);
@@ -191,8 +247,14 @@ fn a_corrupt_stored_session_is_reported_and_not_used() {
     let mut stored = alice.sessions[&bob.address()].to_bytes();
     let end = stored.len();
     stored[end - 400..].fill(0xc1);
-    alice.sessions.insert(bob.address(), PeerSessions::from_bytes(&stored).ok().unwrap());
-    assert_eq!(alice.try_send(&bob, None, b"x", 1).err(), Some(SealError::Corrupt));
+    alice.sessions.insert(
+        bob.address(),
+        PeerSessions::from_bytes(&stored).ok().unwrap(),
+    );
+    assert_eq!(
+        alice.try_send(&bob, None, b"x", 1).err(),
+        Some(SealError::Corrupt)
+    );
     let mail = bob.send(&mut alice, b"x", 1);
     assert_eq!(alice.receive(&bob, &mail, 1), Err(Rejection::Corrupt));
 }

@@ -4,4 +4,4 @@ mod exchange;
 mod faults;
 mod generations;
 mod refusals;
-mod world;
+pub(crate) mod world;

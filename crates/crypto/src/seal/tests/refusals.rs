@@ -24,8 +24,12 @@ fn seal_is_bound_to_recipient_and_header() {
     let (mut alice, mut bob) = pair();
     let mail = alice.send(&mut bob, b"hello", 0);
     let changed: [(&str, fn(&mut Mail)); 6] = [
-        ("envelope id", |mail| mail.header.envelope = EnvelopeId([9; 16])),
-        ("expiry class", |mail| mail.header.expiry = ExpiryClass::Ephemeral),
+        ("envelope id", |mail| {
+            mail.header.envelope = EnvelopeId([9; 16])
+        }),
+        ("expiry class", |mail| {
+            mail.header.expiry = ExpiryClass::Ephemeral
+        }),
         ("encapsulation", |mail| mail.ciphertext[0] ^= 1),
         ("x25519 part", |mail| mail.ciphertext[1119] ^= 1),
         ("body", |mail| mail.ciphertext[1120] ^= 1),
@@ -34,24 +38,44 @@ fn seal_is_bound_to_recipient_and_header() {
     for (name, change) in changed {
         let mut other = mail.clone();
         change(&mut other);
-        assert_eq!(bob.receive(&alice, &other, 0), Err(Rejection::Unopenable), "{name}");
+        assert_eq!(
+            bob.receive(&alice, &other, 0),
+            Err(Rejection::Unopenable),
+            "{name}"
+        );
     }
     let mut other = mail.clone();
     other.header.sealing_key_number = 7;
-    assert_eq!(bob.receive(&alice, &other, 0), Err(Rejection::UnknownSealingKey));
+    assert_eq!(
+        bob.receive(&alice, &other, 0),
+        Err(Rejection::UnknownSealingKey)
+    );
     // The right key under another number, or for another device, does not open either.
     let key = bob.sealing.get(&1);
-    assert_eq!(unseal(&bob.address(), key, &other.header, &mail.ciphertext).err(), Some(Rejection::Unopenable));
+    assert_eq!(
+        unseal(&bob.address(), key, &other.header, &mail.ciphertext).err(),
+        Some(Rejection::Unopenable)
+    );
     let mut elsewhere = bob.address();
     elsewhere.device = DeviceId([9; 16]);
-    assert_eq!(unseal(&elsewhere, key, &mail.header, &mail.ciphertext).err(), Some(Rejection::Unopenable));
+    assert_eq!(
+        unseal(&elsewhere, key, &mail.header, &mail.ciphertext).err(),
+        Some(Rejection::Unopenable)
+    );
     elsewhere = bob.address();
     elsewhere.fingerprint.0[0] ^= 1;
-    assert_eq!(unseal(&elsewhere, key, &mail.header, &mail.ciphertext).err(), Some(Rejection::Unopenable));
+    assert_eq!(
+        unseal(&elsewhere, key, &mail.header, &mail.ciphertext).err(),
+        Some(Rejection::Unopenable)
+    );
     for length in [0, 1119, 1120, mail.ciphertext.len() - 1] {
         let mut cut = mail.clone();
         cut.ciphertext.truncate(length);
-        assert_eq!(bob.receive(&alice, &cut, 0), Err(Rejection::Malformed), "{length}");
+        assert_eq!(
+            bob.receive(&alice, &cut, 0),
+            Err(Rejection::Malformed),
+            "{length}"
+        );
     }
     assert_eq!(bob.receive(&alice, &mail, 0).unwrap(), b"hello");
 }
@@ -63,7 +87,9 @@ fn malformed_bodies_are_refused_before_anything_else() {
     let body = bob.body_of(&mail);
     let length = u32::from_be_bytes(body[LENGTH..HANDSHAKE].try_into().unwrap());
     type Change = Box<dyn Fn(&mut Vec<u8>)>;
-    let set_length = |value: u32| -> Change { Box::new(move |b| b[LENGTH..HANDSHAKE].copy_from_slice(&value.to_be_bytes())) };
+    let set_length = |value: u32| -> Change {
+        Box::new(move |b| b[LENGTH..HANDSHAKE].copy_from_slice(&value.to_be_bytes()))
+    };
     let cases: Vec<(&str, Change)> = vec![
         ("version", Box::new(|b| b[0] = 2)),
         ("kind 0", Box::new(|b| b[1] = 0)),
@@ -74,7 +100,10 @@ fn malformed_bodies_are_refused_before_anything_else() {
         ("length cuts the handshake", set_length(1000)),
         ("no message", set_length(COMPACT_BYTES as u32)),
         ("padding", Box::new(|b| *b.last_mut().unwrap() = 1)),
-        ("generation 0", Box::new(|b| b[HANDSHAKE..HANDSHAKE + 4].fill(0))),
+        (
+            "generation 0",
+            Box::new(|b| b[HANDSHAKE..HANDSHAKE + 4].fill(0)),
+        ),
         ("key kind", Box::new(|b| b[HANDSHAKE + 108] = 6)),
     ];
     for (name, change) in cases {
@@ -88,7 +117,10 @@ fn malformed_bodies_are_refused_before_anything_else() {
     let mut own = body.clone();
     own[FINGERPRINT..DEVICE].copy_from_slice(&bob.fingerprint.0);
     own[DEVICE..SID].copy_from_slice(bob.keys.id().as_bytes());
-    assert_eq!(bob.receive(&alice, &bob.reseal(&mail, &own), 0), Err(Rejection::OwnAddress));
+    assert_eq!(
+        bob.receive(&alice, &bob.reseal(&mail, &own), 0),
+        Err(Rejection::OwnAddress)
+    );
 }
 
 #[test]
@@ -96,20 +128,40 @@ fn a_changed_body_without_the_senders_tag_is_forged() {
     let (mut alice, mut bob) = pair();
     let mail = alice.send(&mut bob, b"hello", 0);
     let body = bob.body_of(&mail);
-    for at in [SID, TAG, TAG + 15, HANDSHAKE, HANDSHAKE + 4, HANDSHAKE + 12, HANDSHAKE + 44, HANDSHAKE + 76, 1400] {
+    for at in [
+        SID,
+        TAG,
+        TAG + 15,
+        HANDSHAKE,
+        HANDSHAKE + 4,
+        HANDSHAKE + 12,
+        HANDSHAKE + 44,
+        HANDSHAKE + 76,
+        1400,
+    ] {
         let mut changed = body.clone();
         changed[at] ^= 1;
-        assert_eq!(bob.receive(&alice, &bob.reseal(&mail, &changed), 0), Err(Rejection::Forged), "byte {at}");
+        assert_eq!(
+            bob.receive(&alice, &bob.reseal(&mail, &changed), 0),
+            Err(Rejection::Forged),
+            "byte {at}"
+        );
     }
     // The same body in another envelope: the tag covers the envelope id.
     let mut moved = mail.clone();
     moved.header.envelope = EnvelopeId([9; 16]);
-    assert_eq!(bob.receive(&alice, &bob.reseal(&moved, &body), 0), Err(Rejection::Forged));
+    assert_eq!(
+        bob.receive(&alice, &bob.reseal(&moved, &body), 0),
+        Err(Rejection::Forged)
+    );
     // A third account can not speak for Alice.
     let mallory = Device::new(66);
     let mut stolen = body.clone();
     mallory.retag(&bob, &mail, &mut stolen);
-    assert_eq!(bob.receive(&alice, &bob.reseal(&mail, &stolen), 0), Err(Rejection::Forged));
+    assert_eq!(
+        bob.receive(&alice, &bob.reseal(&mail, &stolen), 0),
+        Err(Rejection::Forged)
+    );
     // Nothing was used up.
     assert_eq!(bob.receive(&alice, &mail, 0).unwrap(), b"hello");
 }
@@ -124,7 +176,7 @@ fn a_contact_can_not_bend_its_own_handshake() {
     // Generation, bundle number, DSK, IK, EK, kind, key id, ciphertext, ratchet message.
     let cases = [
         ("sid", SID, Err(())),
-        ("generation", at(3) , Err(())),
+        ("generation", at(3), Err(())),
         ("bundle number", at(11), Err(())),
         ("DSK", at(12), Ok(Rejection::IdentityMismatch)),
         ("IK", at(44), Ok(Rejection::IdentityMismatch)),
@@ -156,20 +208,49 @@ fn an_unknown_removed_or_other_sender_is_refused() {
     let (mut alice, mut bob) = pair();
     let mut tablet = alice.link(3);
     let mail = tablet.send(&mut bob, b"hello", 0);
-    let unsealed = unseal(&bob.address(), bob.sealing.get(&1), &mail.header, &mail.ciphertext).unwrap();
+    let unsealed = unseal(
+        &bob.address(),
+        bob.sealing.get(&1),
+        &mail.header,
+        &mail.ciphertext,
+    )
+    .unwrap();
     let sender = unsealed.sender();
     let judge = |log| {
         let mut sessions = Default::default();
-        open(&bob.ours(), &unsealed, log, &mut sessions, &bob.prekeys, Timestamp(0)).map(|opened| opened.content)
+        open(
+            &bob.ours(),
+            &unsealed,
+            log,
+            &mut sessions,
+            &bob.prekeys,
+            Timestamp(0),
+        )
+        .map(|opened| opened.content)
     };
     let rejected = |rejection| Err(OpenError::Rejected(rejection));
-    assert_eq!(judge(None), rejected(Rejection::SenderLogUnknown { sender }));
-    assert_eq!(judge(Some(bob.log.state())), rejected(Rejection::WrongSender));
+    assert_eq!(
+        judge(None),
+        rejected(Rejection::SenderLogUnknown { sender })
+    );
+    assert_eq!(
+        judge(Some(bob.log.state())),
+        rejected(Rejection::WrongSender)
+    );
     assert_eq!(judge(Some(alice.log.state())), Ok(b"hello".to_vec()));
     // The tablet is removed: its envelopes in flight are dropped.
-    let remove = Operation::RemoveDevice { devices: vec![tablet.keys.id()] };
-    let without = alice.keys.sign_entry(&alice.log, remove, None, Timestamp(1)).unwrap().log;
-    assert_eq!(judge(Some(without.state())), rejected(Rejection::SenderInactive { sender }));
+    let remove = Operation::RemoveDevice {
+        devices: vec![tablet.keys.id()],
+    };
+    let without = alice
+        .keys
+        .sign_entry(&alice.log, remove, None, Timestamp(1))
+        .unwrap()
+        .log;
+    assert_eq!(
+        judge(Some(without.state())),
+        rejected(Rejection::SenderInactive { sender })
+    );
 }
 
 #[test]
@@ -177,7 +258,10 @@ fn a_device_does_not_seal_for_itself_and_own_devices_can_talk() {
     let mut phone = Device::new(1);
     let mut laptop = phone.link(2);
     let bundle = phone.bundle();
-    let recipient = crate::seal::Recipient { bundle: &bundle, prekeys: None };
+    let recipient = crate::seal::Recipient {
+        bundle: &bundle,
+        prekeys: None,
+    };
     let result = crate::seal::seal(
         &phone.ours(),
         &mut Default::default(),
@@ -200,11 +284,16 @@ fn a_one_time_key_answers_one_handshake_and_no_other_kind() {
     let first = alice.try_send(&bob, Some(&prekeys), b"hello", 0).unwrap().0;
     let second = carol.try_send(&bob, Some(&prekeys), b"hey", 0).unwrap().0;
     assert_eq!(bob.receive(&alice, &first, 0).unwrap(), b"hello");
-    assert!(is_broken(bob.receive(&carol, &second, 0)), "the key is erased");
+    assert!(
+        is_broken(bob.receive(&carol, &second, 0)),
+        "the key is erased"
+    );
     // Naming a one-time key as last resort does not make it one.
     let (_, mut prekeys) = bob.publish();
     prekeys.kem_type = KemKind::LastResort.key_type();
-    let third = carol.try_send(&bob, Some(&prekeys), b"hey", 120_000).map(|(mail, _)| mail);
+    let third = carol
+        .try_send(&bob, Some(&prekeys), b"hey", 120_000)
+        .map(|(mail, _)| mail);
     // Carol's first session is not answered, so she keeps it; a fresh one has to be asked for.
     assert!(is_broken(bob.receive(&carol, &third.unwrap(), 0)));
     let mut dave = Device::new(4);

@@ -9,8 +9,8 @@ use crate::recovery::RecoverySecret;
 use crate::repair::RepairKey;
 use crate::seal::outer;
 use crate::seal::{
-    ConsumedPrekey, EnvelopeHeader, ExpiryClass, OpenError, Opened, OurDevice, PrekeyStore, Recipient, Rejection,
-    SealError, Sealed, open, seal, unseal,
+    ConsumedPrekey, EnvelopeHeader, ExpiryClass, OpenError, Opened, OurDevice, PrekeyStore,
+    Recipient, Rejection, SealError, Sealed, open, seal, unseal,
 };
 use securechat_proto::account_log::{Log, Operation, Verified};
 use securechat_proto::{EnvelopeId, Fingerprint, Timestamp};
@@ -39,11 +39,17 @@ impl PrekeyStore for Prekeys {
     type Error = Infallible;
 
     fn signed_prekey(&self, bundle_number: u64) -> Result<Option<X25519Secret>, Infallible> {
-        Ok(self.signed.get(&bundle_number).map(|key| X25519Secret::from_secret(key.stored().duplicate())))
+        Ok(self
+            .signed
+            .get(&bundle_number)
+            .map(|key| X25519Secret::from_secret(key.stored().duplicate())))
     }
 
     fn kem(&self, kind: KemKind, key: &KemKeyId) -> Result<Option<XWingSecret>, Infallible> {
-        Ok(self.kems.get(&(kind as u8, *key)).map(|key| XWingSecret::from_seed(key.stored().duplicate())))
+        Ok(self
+            .kems
+            .get(&(kind as u8, *key))
+            .map(|key| XWingSecret::from_seed(key.stored().duplicate())))
     }
 
     fn was_answered(&self, handshake: &HandshakeHash) -> Result<bool, Infallible> {
@@ -75,12 +81,18 @@ impl Device {
     /// A second device of the same account; both know the new log.
     pub fn link(&mut self, byte: u8) -> Self {
         let keys = DeviceKeys::from_seeds(&seed(byte), seed(byte ^ 0x40), seed(byte ^ 0x20));
-        let add = Operation::AddDevice { device: keys.record() };
-        self.log = self.keys.sign_entry(&self.log, add, Some(&keys), Timestamp(0)).unwrap().log;
+        let add = Operation::AddDevice {
+            device: keys.record(),
+        };
+        self.log = self
+            .keys
+            .sign_entry(&self.log, add, Some(&keys), Timestamp(0))
+            .unwrap()
+            .log;
         Self::with(keys, self.log.clone())
     }
 
-    fn with(keys: DeviceKeys, log: Verified<Log>) -> Self {
+    pub fn with(keys: DeviceKeys, log: Verified<Log>) -> Self {
         let last_resort = XWingSecret::generate().unwrap();
         let mut device = Self {
             fingerprint: log.fingerprint(),
@@ -95,7 +107,10 @@ impl Device {
             envelopes: 0,
         };
         let id = KemKeyId::of(&device.last_resort);
-        device.prekeys.kems.insert((KemKind::LastResort as u8, id), last_resort);
+        device
+            .prekeys
+            .kems
+            .insert((KemKind::LastResort as u8, id), last_resort);
         device.rotate_sealing_key();
         device.rotate_bundle();
         device
@@ -110,7 +125,10 @@ impl Device {
     }
 
     pub fn ours(&self) -> OurDevice<'_> {
-        OurDevice { fingerprint: self.fingerprint, keys: &self.keys }
+        OurDevice {
+            fingerprint: self.fingerprint,
+            keys: &self.keys,
+        }
     }
 
     pub fn rotate_sealing_key(&mut self) {
@@ -123,7 +141,9 @@ impl Device {
     /// A new signed prekey under a new bundle number; the old one is kept.
     pub fn rotate_bundle(&mut self) {
         self.bundle_number += 1;
-        self.prekeys.signed.insert(self.bundle_number, X25519Secret::generate().unwrap());
+        self.prekeys
+            .signed
+            .insert(self.bundle_number, X25519Secret::generate().unwrap());
     }
 
     /// The bundle as a peer verifies it, and the keys of a fresh one-time prekey in it.
@@ -133,16 +153,34 @@ impl Device {
         let published = self.own_bundle(&one_time).sign(&self.keys).unwrap();
         let path = published.tree.path(0).unwrap();
         let state = self.log.state();
-        let bundle = bundle::verify(&published.signed.encode(), &self.keys.id(), &self.log, state, None).unwrap();
-        let keys = bundle.one_time(0, one_time[0].0.as_slice(), &path, None, &self.log, state).unwrap();
-        self.prekeys.kems.insert((KemKind::OneTime as u8, KemKeyId::of(&one_time[0])), secret);
+        let bundle = bundle::verify(
+            &published.signed.encode(),
+            &self.keys.id(),
+            &self.log,
+            state,
+            None,
+        )
+        .unwrap();
+        let keys = bundle
+            .one_time(0, one_time[0].0.as_slice(), &path, None, &self.log, state)
+            .unwrap();
+        self.prekeys
+            .kems
+            .insert((KemKind::OneTime as u8, KemKeyId::of(&one_time[0])), secret);
         (bundle, keys)
     }
 
     /// The bundle alone; it changes nothing.
     pub fn bundle(&self) -> PeerBundle {
         let signed = self.own_bundle(&[]).sign(&self.keys).unwrap().signed;
-        bundle::verify(&signed.encode(), &self.keys.id(), &self.log, self.log.state(), None).unwrap()
+        bundle::verify(
+            &signed.encode(),
+            &self.keys.id(),
+            &self.log,
+            self.log.state(),
+            None,
+        )
+        .unwrap()
     }
 
     fn own_bundle<'a>(&'a self, one_time: &'a [XWingPublic]) -> OwnBundle<'a> {
@@ -161,7 +199,11 @@ impl Device {
 
     /// One-time prekeys not used up yet.
     pub fn one_time_prekeys(&self) -> usize {
-        self.prekeys.kems.keys().filter(|(kind, _)| *kind == KemKind::OneTime as u8).count()
+        self.prekeys
+            .kems
+            .keys()
+            .filter(|(kind, _)| *kind == KemKind::OneTime as u8)
+            .count()
     }
 
     /// Seals, claiming prekeys from `to` when asked to, as the engine does.
@@ -189,13 +231,36 @@ impl Device {
         id[8..].copy_from_slice(&self.fingerprint.0[..8]);
         let envelope = EnvelopeId(id);
         let bundle = to.bundle();
-        let recipient = Recipient { bundle: &bundle, prekeys };
-        let ours = OurDevice { fingerprint: self.fingerprint, keys: &self.keys };
+        let recipient = Recipient {
+            bundle: &bundle,
+            prekeys,
+        };
+        let ours = OurDevice {
+            fingerprint: self.fingerprint,
+            keys: &self.keys,
+        };
         let sessions = self.sessions.entry(to.address()).or_default();
-        let sealed = seal(&ours, sessions, &recipient, content, envelope, ExpiryClass::Durable, Timestamp(now))?;
-        let header =
-            EnvelopeHeader { envelope, sealing_key_number: sealed.sealing_key_number, expiry: ExpiryClass::Durable };
-        Ok((Mail { header, ciphertext: sealed.ciphertext.clone() }, sealed))
+        let sealed = seal(
+            &ours,
+            sessions,
+            &recipient,
+            content,
+            envelope,
+            ExpiryClass::Durable,
+            Timestamp(now),
+        )?;
+        let header = EnvelopeHeader {
+            envelope,
+            sealing_key_number: sealed.sealing_key_number,
+            expiry: ExpiryClass::Durable,
+        };
+        Ok((
+            Mail {
+                header,
+                ciphertext: sealed.ciphertext.clone(),
+            },
+            sealed,
+        ))
     }
 
     /// Opens and does what the engine does in its transaction: store sessions, erase or remember prekeys.
@@ -204,22 +269,41 @@ impl Device {
         let opened = self.receive_unsaved(from, mail, now)?;
         match opened.consumed {
             Some(ConsumedPrekey::OneTime(key)) => {
-                assert!(self.prekeys.kems.remove(&(KemKind::OneTime as u8, key)).is_some());
+                assert!(
+                    self.prekeys
+                        .kems
+                        .remove(&(KemKind::OneTime as u8, key))
+                        .is_some()
+                );
             }
-            Some(ConsumedPrekey::LastResort(_, hash)) => assert!(self.prekeys.answered.insert(hash)),
+            Some(ConsumedPrekey::LastResort(_, hash)) => {
+                assert!(self.prekeys.answered.insert(hash))
+            }
             None => {}
         }
         Ok(opened.content)
     }
 
     /// Opens and keeps the sessions, but erases and remembers nothing.
-    pub fn receive_unsaved(&mut self, from: &Device, mail: &Mail, now: u64) -> Result<Opened, Rejection> {
+    pub fn receive_unsaved(
+        &mut self,
+        from: &Device,
+        mail: &Mail,
+        now: u64,
+    ) -> Result<Opened, Rejection> {
         let key = self.sealing.get(&mail.header.sealing_key_number);
         let unsealed = unseal(&self.address(), key, &mail.header, &mail.ciphertext)?;
         assert_eq!(unsealed.sender(), from.address());
         let before = self.sessions.entry(from.address()).or_default().to_bytes();
         let mut sessions = PeerSessions::from_bytes(&before).unwrap();
-        let result = open(&self.ours(), &unsealed, Some(from.log.state()), &mut sessions, &self.prekeys, Timestamp(now));
+        let result = open(
+            &self.ours(),
+            &unsealed,
+            Some(from.log.state()),
+            &mut sessions,
+            &self.prekeys,
+            Timestamp(now),
+        );
         let after = sessions.to_bytes();
         match result {
             Ok(opened) => {
@@ -237,20 +321,35 @@ impl Device {
     /// The opened body of a mail to this device, tag included.
     pub fn body_of(&self, mail: &Mail) -> Vec<u8> {
         let key = self.sealing.get(&mail.header.sealing_key_number);
-        unseal(&self.address(), key, &mail.header, &mail.ciphertext).unwrap().bytes
+        unseal(&self.address(), key, &mail.header, &mail.ciphertext)
+            .unwrap()
+            .bytes
     }
 
     /// The session a mail to this device names.
     pub fn session_of(&self, mail: &Mail) -> SessionName {
         let key = self.sealing.get(&mail.header.sealing_key_number);
-        unseal(&self.address(), key, &mail.header, &mail.ciphertext).unwrap().body.sid
+        unseal(&self.address(), key, &mail.header, &mail.ciphertext)
+            .unwrap()
+            .body
+            .sid
     }
 
     /// Seals a body to this device under the header of `mail`, as anybody could.
     pub fn reseal(&self, mail: &Mail, body: &[u8]) -> Mail {
         let seed = outer::draw_seed().unwrap();
-        let ciphertext = outer::seal(&self.sealing_public.1, &self.address(), &mail.header, body, seed).unwrap();
-        Mail { header: mail.header, ciphertext }
+        let ciphertext = outer::seal(
+            &self.sealing_public.1,
+            &self.address(),
+            &mail.header,
+            body,
+            seed,
+        )
+        .unwrap();
+        Mail {
+            header: mail.header,
+            ciphertext,
+        }
     }
 
     /// Sets the right repair tag of this device for `to`, as only this device (or `to`) could.
@@ -262,8 +361,13 @@ impl Device {
 
     /// What the engine does with a broken envelope.
     pub fn note_broken(&mut self, rejection: Rejection) {
-        let Rejection::Broken(broken) = rejection else { panic!("not broken: {rejection}") };
-        self.sessions.entry(broken.sender).or_default().want_fresh(broken.seen_generation);
+        let Rejection::Broken(broken) = rejection else {
+            panic!("not broken: {rejection}")
+        };
+        self.sessions
+            .entry(broken.sender)
+            .or_default()
+            .want_fresh(broken.seen_generation);
     }
 }
 
