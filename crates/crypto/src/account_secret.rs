@@ -80,7 +80,10 @@ impl AccountSecret {
     /// # Errors
     /// [`NoRandomness`]
     pub fn generate() -> Result<Self, NoRandomness> {
-        Ok(Self { number: 1, key: Secret::random()? })
+        Ok(Self {
+            number: 1,
+            key: Secret::random()?,
+        })
     }
 
     pub fn from_key(number: u32, key: Secret<32>) -> Self {
@@ -102,7 +105,10 @@ impl AccountSecret {
 
     pub fn from_stored(stored: &[u8]) -> Option<Self> {
         let (number, key) = stored.split_first_chunk::<4>()?;
-        Some(Self { number: u32::from_be_bytes(*number), key: Secret::from_slice(key)? })
+        Some(Self {
+            number: u32::from_be_bytes(*number),
+            key: Secret::from_slice(key)?,
+        })
     }
 
     /// Seals `plain` as version `version` of `record`: version || n u32 || nonce[12] || ciphertext || tag[16].
@@ -116,7 +122,11 @@ impl AccountSecret {
         version: u64,
         plain: &[u8],
     ) -> Result<Vec<u8>, NoRandomness> {
-        let sealed = aead::seal(&self.record_key(record), &self.aad(account, record, version), &pad(plain, record.block()))?;
+        let sealed = aead::seal(
+            &self.record_key(record),
+            &self.aad(account, record, version),
+            &pad(plain, record.block()),
+        )?;
         Ok([&[VERSION], self.number.to_be_bytes().as_slice(), &sealed].concat())
     }
 
@@ -135,13 +145,21 @@ impl AccountSecret {
         if number != self.number {
             return Err(RecordError::OtherKey);
         }
-        let padded = aead::open(&self.record_key(record), &self.aad(account, record, version), sealed)
-            .ok_or(RecordError::NotAuthentic)?;
+        let padded = aead::open(
+            &self.record_key(record),
+            &self.aad(account, record, version),
+            sealed,
+        )
+        .ok_or(RecordError::NotAuthentic)?;
         unpad(&padded).ok_or(RecordError::Malformed)
     }
 
     fn record_key(&self, record: Record<'_>) -> Secret<32> {
-        hkdf_sha256(b"", self.key.expose(), &[record.label(), &[0], record.name()])
+        hkdf_sha256(
+            b"",
+            self.key.expose(),
+            &[record.label(), &[0], record.name()],
+        )
     }
 
     /// label || 0x00 || version || fp[32] || n u32 || record version u64 || record name
@@ -189,27 +207,72 @@ mod tests {
         let secret = AccountSecret::generate().unwrap();
         let record = Record::Vault("contacts");
         let sealed = secret.seal(&ACCOUNT, record, 3, b"plain").unwrap();
-        assert_eq!(secret.open(&ACCOUNT, record, 3, &sealed).unwrap().as_slice(), b"plain");
+        assert_eq!(
+            secret
+                .open(&ACCOUNT, record, 3, &sealed)
+                .unwrap()
+                .as_slice(),
+            b"plain"
+        );
         let stored = AccountSecret::from_stored(&secret.to_stored()).unwrap();
-        assert_eq!(stored.open(&ACCOUNT, record, 3, &sealed).unwrap().as_slice(), b"plain");
+        assert_eq!(
+            stored
+                .open(&ACCOUNT, record, 3, &sealed)
+                .unwrap()
+                .as_slice(),
+            b"plain"
+        );
         let wrong = Err(RecordError::NotAuthentic);
         assert_eq!(secret.open(&ACCOUNT, record, 2, &sealed), wrong);
-        assert_eq!(secret.open(&ACCOUNT, Record::Vault("settings"), 3, &sealed), wrong);
-        assert_eq!(secret.open(&ACCOUNT, Record::SessionName(&[0; 16]), 3, &sealed), wrong);
-        assert_eq!(secret.open(&Fingerprint([8; 32]), record, 3, &sealed), wrong);
+        assert_eq!(
+            secret.open(&ACCOUNT, Record::Vault("settings"), 3, &sealed),
+            wrong
+        );
+        assert_eq!(
+            secret.open(&ACCOUNT, Record::SessionName(&[0; 16]), 3, &sealed),
+            wrong
+        );
+        assert_eq!(
+            secret.open(&Fingerprint([8; 32]), record, 3, &sealed),
+            wrong
+        );
         let next = AccountSecret::from_key(2, Secret::random().unwrap());
-        assert_eq!(next.open(&ACCOUNT, record, 3, &sealed), Err(RecordError::OtherKey));
-        assert_eq!(AccountSecret::generate().unwrap().open(&ACCOUNT, record, 3, &sealed), wrong);
-        assert_eq!(secret.open(&ACCOUNT, record, 3, &sealed[..4]), Err(RecordError::Malformed));
-        assert_eq!(secret.open(&ACCOUNT, record, 3, &[&[2], &sealed[1..]].concat()), Err(RecordError::Malformed));
+        assert_eq!(
+            next.open(&ACCOUNT, record, 3, &sealed),
+            Err(RecordError::OtherKey)
+        );
+        assert_eq!(
+            AccountSecret::generate()
+                .unwrap()
+                .open(&ACCOUNT, record, 3, &sealed),
+            wrong
+        );
+        assert_eq!(
+            secret.open(&ACCOUNT, record, 3, &sealed[..4]),
+            Err(RecordError::Malformed)
+        );
+        assert_eq!(
+            secret.open(&ACCOUNT, record, 3, &[&[2], &sealed[1..]].concat()),
+            Err(RecordError::Malformed)
+        );
     }
 
     #[test]
     fn sizes_tell_little() {
         let secret = AccountSecret::generate().unwrap();
-        let name = |text: &str| secret.seal(&ACCOUNT, Record::SessionName(&[1; 16]), 1, text.as_bytes()).unwrap().len();
+        let name = |text: &str| {
+            secret
+                .seal(&ACCOUNT, Record::SessionName(&[1; 16]), 1, text.as_bytes())
+                .unwrap()
+                .len()
+        };
         assert_eq!((name(""), name(&"x".repeat(192))), (233, 233));
-        let vault = |size: usize| secret.seal(&ACCOUNT, Record::Vault("contacts"), 1, &vec![1; size]).unwrap().len();
+        let vault = |size: usize| {
+            secret
+                .seal(&ACCOUNT, Record::Vault("contacts"), 1, &vec![1; size])
+                .unwrap()
+                .len()
+        };
         assert_eq!((vault(0), vault(1020), vault(1021)), (1057, 1057, 2081));
     }
 

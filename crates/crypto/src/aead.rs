@@ -18,10 +18,17 @@ pub(crate) fn seal(key: &Secret<32>, aad: &[u8], plain: &[u8]) -> Result<Vec<u8>
 }
 
 /// Seals with a nonce the caller vouches for: known-answer files.
-pub(crate) fn seal_with_nonce(key: &Secret<32>, nonce: &[u8; NONCE], aad: &[u8], plain: &[u8]) -> Vec<u8> {
+pub(crate) fn seal_with_nonce(
+    key: &Secret<32>,
+    nonce: &[u8; NONCE],
+    aad: &[u8],
+    plain: &[u8],
+) -> Vec<u8> {
     let cipher = Aes256Gcm::new(key.expose().into());
     // The only error is a message of 64 GiB and more.
-    let sealed = cipher.encrypt(&Nonce::from(*nonce), Payload { msg: plain, aad }).unwrap_or_default();
+    let sealed = cipher
+        .encrypt(&Nonce::from(*nonce), Payload { msg: plain, aad })
+        .unwrap_or_default();
     [nonce.as_slice(), &sealed].concat()
 }
 
@@ -29,7 +36,16 @@ pub(crate) fn seal_with_nonce(key: &Secret<32>, nonce: &[u8; NONCE], aad: &[u8],
 pub(crate) fn open(key: &Secret<32>, aad: &[u8], sealed: &[u8]) -> Option<StoredSecret> {
     let (nonce, ciphertext) = sealed.split_first_chunk::<NONCE>()?;
     let cipher = Aes256Gcm::new(key.expose().into());
-    cipher.decrypt(&Nonce::from(*nonce), Payload { msg: ciphertext, aad }).ok().map(Zeroizing::new)
+    cipher
+        .decrypt(
+            &Nonce::from(*nonce),
+            Payload {
+                msg: ciphertext,
+                aad,
+            },
+        )
+        .ok()
+        .map(Zeroizing::new)
 }
 
 #[cfg(test)]

@@ -84,8 +84,16 @@ impl SigningSecret {
     }
 
     /// Signs `fields` for one purpose, account and device (docs/protocol/keys.md).
-    pub fn sign(&self, purpose: Purpose, account: &Fingerprint, device: &DeviceId, fields: &[&[u8]]) -> [u8; 64] {
-        self.0.sign(&signing::message(purpose, account, device, fields)).to_bytes()
+    pub fn sign(
+        &self,
+        purpose: Purpose,
+        account: &Fingerprint,
+        device: &DeviceId,
+        fields: &[&[u8]],
+    ) -> [u8; 64] {
+        self.0
+            .sign(&signing::message(purpose, account, device, fields))
+            .to_bytes()
     }
 
     /// The seed, for the encrypted store.
@@ -109,12 +117,18 @@ impl SigningPublic {
         fields: &[&[u8]],
         signature: &[u8; 64],
     ) -> bool {
-        self.verify_bytes(&signing::message(purpose, account, device, fields), signature)
+        self.verify_bytes(
+            &signing::message(purpose, account, device, fields),
+            signature,
+        )
     }
 
     pub(crate) fn verify_bytes(&self, message: &[u8], signature: &[u8; 64]) -> bool {
-        let Ok(key) = VerifyingKey::from_bytes(&self.0) else { return false };
-        key.verify_strict(message, &ed25519_dalek::Signature::from_bytes(signature)).is_ok()
+        let Ok(key) = VerifyingKey::from_bytes(&self.0) else {
+            return false;
+        };
+        key.verify_strict(message, &ed25519_dalek::Signature::from_bytes(signature))
+            .is_ok()
     }
 }
 
@@ -140,8 +154,12 @@ impl X25519Secret {
 
     /// Diffie-Hellman. `None` when the other key contributes nothing (low order, all-zero result).
     pub fn diffie_hellman(&self, theirs: &X25519Public) -> Option<Secret<32>> {
-        let shared = self.library_key().diffie_hellman(&x25519_dalek::PublicKey::from(theirs.0));
-        shared.was_contributory().then(|| Secret::take(&mut shared.to_bytes()))
+        let shared = self
+            .library_key()
+            .diffie_hellman(&x25519_dalek::PublicKey::from(theirs.0));
+        shared
+            .was_contributory()
+            .then(|| Secret::take(&mut shared.to_bytes()))
     }
 
     /// The 32 bytes, for the encrypted store and for the ratchet library.
@@ -186,7 +204,9 @@ impl XWingSecret {
 
     /// Computes the public key; about 0.1 ms, so keep it beside the seed.
     pub fn public(&self) -> XWingPublic {
-        let public = self.library_key().map(|key| XWing::sk_to_pk(&key).to_bytes());
+        let public = self
+            .library_key()
+            .map(|key| XWing::sk_to_pk(&key).to_bytes());
         let mut bytes = Box::new([0; XWING_BYTES]);
         if let Some(public) = public {
             bytes.copy_from_slice(&public);
@@ -251,7 +271,8 @@ mod tests {
     #[test]
     fn x_wing_seeds_make_keys_that_agree() {
         let secret = XWingSecret::from_seed(Secret::take(&mut [7; 32]));
-        let (shared, encapped) = XWing::encap(&secret.public().library_key().unwrap(), None).unwrap();
+        let (shared, encapped) =
+            XWing::encap(&secret.public().library_key().unwrap(), None).unwrap();
         let opened = XWing::decap(&secret.library_key().unwrap(), None, &encapped).unwrap();
         assert_eq!(shared.0, opened.0);
     }
@@ -276,10 +297,28 @@ mod tests {
         let public = secret.public();
         assert!(public.verify(Purpose::Bundle, &fp, &device, &[b"fi", b"eld"], &signature));
         assert!(!public.verify(Purpose::Auth, &fp, &device, &[b"field"], &signature));
-        assert!(!public.verify(Purpose::Bundle, &Fingerprint([3; 32]), &device, &[b"field"], &signature));
-        assert!(!public.verify(Purpose::Bundle, &fp, &DeviceId([3; 16]), &[b"field"], &signature));
+        assert!(!public.verify(
+            Purpose::Bundle,
+            &Fingerprint([3; 32]),
+            &device,
+            &[b"field"],
+            &signature
+        ));
+        assert!(!public.verify(
+            Purpose::Bundle,
+            &fp,
+            &DeviceId([3; 16]),
+            &[b"field"],
+            &signature
+        ));
         assert!(!public.verify(Purpose::Bundle, &fp, &device, &[b"other"], &signature));
-        assert!(!SigningPublic([0; 32]).verify(Purpose::Bundle, &fp, &device, &[b"field"], &signature));
+        assert!(!SigningPublic([0; 32]).verify(
+            Purpose::Bundle,
+            &fp,
+            &device,
+            &[b"field"],
+            &signature
+        ));
         let mut broken = signature;
         broken[63] ^= 0x80;
         assert!(!public.verify(Purpose::Bundle, &fp, &device, &[b"field"], &broken));
@@ -288,7 +327,12 @@ mod tests {
     #[test]
     fn keys_of_wrong_length_or_form_are_refused() {
         assert!(XWingPublic::from_slice(&[0; 1215]).is_none());
-        assert!(XWingPublic::from_slice(&[0xff; 1216]).unwrap().library_key().is_none());
+        assert!(
+            XWingPublic::from_slice(&[0xff; 1216])
+                .unwrap()
+                .library_key()
+                .is_none()
+        );
         assert!(Secret::<32>::from_slice(&[0; 31]).is_none());
     }
 }

@@ -8,16 +8,17 @@ use crate::keys::Secret;
 use opaque_ke::argon2::{Algorithm, Argon2, Params, Version};
 use opaque_ke::errors::ProtocolError;
 use opaque_ke::{
-    CipherSuite, ClientLogin, ClientLoginFinishParameters, ClientRegistration, ClientRegistrationFinishParameters,
-    CredentialResponse, Identifiers, RegistrationResponse, Ristretto255, TripleDh,
+    CipherSuite, ClientLogin, ClientLoginFinishParameters, ClientRegistration,
+    ClientRegistrationFinishParameters, CredentialResponse, Identifiers, RegistrationResponse,
+    Ristretto255, TripleDh,
 };
 use rand08::rngs::OsRng;
 use rand08::{CryptoRng, RngCore};
 use securechat_proto::api::Stretching;
 use securechat_proto::limits::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN};
 use securechat_proto::opaque::{
-    CREDENTIAL_FINALIZATION_BYTES, CREDENTIAL_REQUEST_BYTES, REGISTRATION_REQUEST_BYTES, REGISTRATION_UPLOAD_BYTES,
-    is_acceptable,
+    CREDENTIAL_FINALIZATION_BYTES, CREDENTIAL_REQUEST_BYTES, REGISTRATION_REQUEST_BYTES,
+    REGISTRATION_UPLOAD_BYTES, is_acceptable,
 };
 use zeroize::Zeroizing;
 
@@ -101,17 +102,28 @@ impl Registration {
         Self::start_with(password, &mut OsRng)
     }
 
-    fn start_with(password: &str, rng: &mut (impl CryptoRng + RngCore)) -> Result<Self, OpaqueError> {
+    fn start_with(
+        password: &str,
+        rng: &mut (impl CryptoRng + RngCore),
+    ) -> Result<Self, OpaqueError> {
         let password = checked(password)?;
         let started = ClientRegistration::<Suite>::start(rng, &password)?;
-        Ok(Self { state: started.state, request: array(&started.message.serialize())?, password })
+        Ok(Self {
+            state: started.state,
+            request: array(&started.message.serialize())?,
+            password,
+        })
     }
 
     /// Makes the record from the relay's RegistrationResponse. Takes as long as the stretching (0.2 s at 64 MiB).
     ///
     /// # Errors
     /// `Stretching`, `Malformed`
-    pub fn finish(self, response: &[u8], stretching: &Stretching) -> Result<Registered, OpaqueError> {
+    pub fn finish(
+        self,
+        response: &[u8],
+        stretching: &Stretching,
+    ) -> Result<Registered, OpaqueError> {
         self.finish_with(response, stretching, &mut OsRng)
     }
 
@@ -122,11 +134,18 @@ impl Registration {
         rng: &mut (impl CryptoRng + RngCore),
     ) -> Result<Registered, OpaqueError> {
         let stretch = stretch(stretching)?;
-        let response = RegistrationResponse::deserialize(response).map_err(|_| OpaqueError::Malformed)?;
-        let parameters = ClientRegistrationFinishParameters::new(Identifiers::default(), Some(&stretch));
-        let finished = self.state.finish(rng, &self.password, response, parameters)?;
+        let response =
+            RegistrationResponse::deserialize(response).map_err(|_| OpaqueError::Malformed)?;
+        let parameters =
+            ClientRegistrationFinishParameters::new(Identifiers::default(), Some(&stretch));
+        let finished = self
+            .state
+            .finish(rng, &self.password, response, parameters)?;
         let mut export_key = array(&finished.export_key)?;
-        Ok(Registered { record: array(&finished.message.serialize())?, export_key: Secret::take(&mut export_key) })
+        Ok(Registered {
+            record: array(&finished.message.serialize())?,
+            export_key: Secret::take(&mut export_key),
+        })
     }
 }
 
@@ -154,10 +173,17 @@ impl Login {
         Self::start_with(password, &mut OsRng)
     }
 
-    fn start_with(password: &str, rng: &mut (impl CryptoRng + RngCore)) -> Result<Self, OpaqueError> {
+    fn start_with(
+        password: &str,
+        rng: &mut (impl CryptoRng + RngCore),
+    ) -> Result<Self, OpaqueError> {
         let password = checked(password)?;
         let started = ClientLogin::<Suite>::start(rng, &password)?;
-        Ok(Self { state: started.state, request: array(&started.message.serialize())?, password })
+        Ok(Self {
+            state: started.state,
+            request: array(&started.message.serialize())?,
+            password,
+        })
     }
 
     /// Checks the relay's KE2. Nothing is sent when it does not fit: a wrong password stays on the device.
@@ -166,10 +192,15 @@ impl Login {
     /// `WrongCredentials`, `Stretching`, `Malformed`
     pub fn finish(self, response: &[u8], stretching: &Stretching) -> Result<LoggedIn, OpaqueError> {
         let stretch = stretch(stretching)?;
-        let response = CredentialResponse::deserialize(response).map_err(|_| OpaqueError::Malformed)?;
-        let parameters = ClientLoginFinishParameters::new(None, Identifiers::default(), Some(&stretch));
-        let finished = self.state.finish(&mut OsRng, &self.password, response, parameters)?;
-        let (mut export_key, mut session_key) = (array(&finished.export_key)?, array(&finished.session_key)?);
+        let response =
+            CredentialResponse::deserialize(response).map_err(|_| OpaqueError::Malformed)?;
+        let parameters =
+            ClientLoginFinishParameters::new(None, Identifiers::default(), Some(&stretch));
+        let finished = self
+            .state
+            .finish(&mut OsRng, &self.password, response, parameters)?;
+        let (mut export_key, mut session_key) =
+            (array(&finished.export_key)?, array(&finished.session_key)?);
         Ok(LoggedIn {
             finish: array(&finished.message.serialize())?,
             export_key: Secret::take(&mut export_key),
@@ -189,8 +220,13 @@ fn stretch(stretching: &Stretching) -> Result<Argon2<'static>, OpaqueError> {
     if !is_acceptable(stretching) {
         return Err(OpaqueError::Stretching);
     }
-    let parameters = Params::new(stretching.memory_kib, stretching.iterations, stretching.parallelism, None)
-        .map_err(|_| OpaqueError::Stretching)?;
+    let parameters = Params::new(
+        stretching.memory_kib,
+        stretching.iterations,
+        stretching.parallelism,
+        None,
+    )
+    .map_err(|_| OpaqueError::Stretching)?;
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, parameters))
 }
 

@@ -53,17 +53,28 @@ impl RecoverySecret {
 
     /// Signs Recover and everything else that needs no waiting: HKDF-SHA-256(salt empty, seed, `SC1/recovery-authority`).
     pub fn authority(&self) -> SigningSecret {
-        SigningSecret::from_seed(&hkdf_sha256(b"", self.0.expose(), &[b"SC1/recovery-authority"]))
+        SigningSecret::from_seed(&hkdf_sha256(
+            b"",
+            self.0.expose(),
+            &[b"SC1/recovery-authority"],
+        ))
     }
 
     /// Receives the archive epoch keys: HKDF-SHA-256(salt empty, seed, `SC1/recovery-archive`) is its X-Wing seed.
     pub fn archive(&self) -> XWingSecret {
-        XWingSecret::from_seed(hkdf_sha256(b"", self.0.expose(), &[b"SC1/recovery-archive"]))
+        XWingSecret::from_seed(hkdf_sha256(
+            b"",
+            self.0.expose(),
+            &[b"SC1/recovery-archive"],
+        ))
     }
 
     /// The public halves, as the log names them.
     pub fn public(&self) -> RecoveryRecord {
-        RecoveryRecord { authority: self.authority().public().0, archive: self.archive().public().0 }
+        RecoveryRecord {
+            authority: self.authority().public().0,
+            archive: self.archive().public().0,
+        }
     }
 
     /// The 16 bytes, for the engine's encrypted store until the kit is taken.
@@ -96,7 +107,10 @@ impl RecoverySecret {
     pub fn parse(typed: &str) -> Result<Self, KitError> {
         let mut values = Zeroizing::new([0_u8; CHARACTERS]);
         let mut count = 0;
-        for byte in typed.bytes().filter(|byte| !matches!(byte, b' ' | b'-' | b'\n' | b'\r' | b'\t')) {
+        for byte in typed
+            .bytes()
+            .filter(|byte| !matches!(byte, b' ' | b'-' | b'\n' | b'\r' | b'\t'))
+        {
             let slot = values.get_mut(count).ok_or(KitError::NotKit)?;
             *slot = value_of(byte).ok_or(KitError::NotKit)?;
             count += 1;
@@ -111,7 +125,9 @@ impl RecoverySecret {
         if bits[16] != 0 || check_symbols(&values[..DATA]) != values[DATA..] {
             return Err(KitError::Checksum);
         }
-        Secret::from_slice(&bits[..16]).map(Self).ok_or(KitError::NotKit)
+        Secret::from_slice(&bits[..16])
+            .map(Self)
+            .ok_or(KitError::NotKit)
     }
 
     /// Whether the four characters typed are group `index` (0 to 6) of this kit.
@@ -122,7 +138,11 @@ impl RecoverySecret {
         let characters = self.characters();
         let group = &characters[index * 4..index * 4 + 4];
         let typed: Zeroizing<Vec<u8>> = Zeroizing::new(
-            typed.trim().bytes().map(|byte| value_of(byte).map_or(b'?', |value| ALPHABET[usize::from(value)])).collect(),
+            typed
+                .trim()
+                .bytes()
+                .map(|byte| value_of(byte).map_or(b'?', |value| ALPHABET[usize::from(value)]))
+                .collect(),
         );
         equal(group, &typed)
     }
@@ -157,7 +177,11 @@ fn check_symbols(data: &[u8]) -> [u8; 2] {
 
 fn times_x(value: u8) -> u8 {
     let shifted = value << 1;
-    if shifted & 0x20 == 0 { shifted } else { shifted ^ 0x25 }
+    if shifted & 0x20 == 0 {
+        shifted
+    } else {
+        shifted ^ 0x25
+    }
 }
 
 fn read_5_bits(bits: &[u8; 17], index: usize) -> u8 {
@@ -181,7 +205,10 @@ fn value_of(byte: u8) -> Option<u8> {
         b'I' | b'L' => b'1',
         other => other,
     };
-    ALPHABET.iter().position(|character| *character == letter).map(|position| position as u8)
+    ALPHABET
+        .iter()
+        .position(|character| *character == letter)
+        .map(|position| position as u8)
 }
 
 #[cfg(test)]
@@ -198,8 +225,15 @@ mod tests {
             let secret = RecoverySecret::from_seed(Secret::take(&mut [byte; 16]));
             let text = secret.printable();
             assert_eq!(text.len(), 34);
-            let sloppy = text.to_lowercase().replace('-', " ").replace('0', "o").replace('1', "l");
-            assert_eq!(*RecoverySecret::parse(&sloppy).ok().unwrap().to_stored(), vec![byte; 16]);
+            let sloppy = text
+                .to_lowercase()
+                .replace('-', " ")
+                .replace('0', "o")
+                .replace('1', "l");
+            assert_eq!(
+                *RecoverySecret::parse(&sloppy).ok().unwrap().to_stored(),
+                vec![byte; 16]
+            );
         }
     }
 
@@ -207,7 +241,10 @@ mod tests {
     fn every_one_or_two_mistyped_characters_are_noticed() {
         let text = secret().printable().replace('-', "").into_bytes();
         let mistype = |text: &mut Vec<u8>, at: usize, step: usize| {
-            let value = ALPHABET.iter().position(|character| *character == text[at]).unwrap();
+            let value = ALPHABET
+                .iter()
+                .position(|character| *character == text[at])
+                .unwrap();
             text[at] = ALPHABET[(value + step) % 32];
         };
         for first in 0..CHARACTERS {
@@ -219,7 +256,11 @@ mod tests {
                         mistype(&mut wrong, second, 1 + (step * 7 + second) % 31);
                     }
                     let typed = std::str::from_utf8(&wrong).unwrap();
-                    assert_eq!(RecoverySecret::parse(typed).err(), Some(KitError::Checksum), "{typed}");
+                    assert_eq!(
+                        RecoverySecret::parse(typed).err(),
+                        Some(KitError::Checksum),
+                        "{typed}"
+                    );
                 }
             }
         }
@@ -228,8 +269,19 @@ mod tests {
     #[test]
     fn texts_that_are_no_kit_are_refused() {
         let text = secret().printable();
-        for bad in ["", "ABCD", &format!("{}A", *text), &text[1..], &text.replace(&text[..1], "U"), "é".repeat(14).as_str()] {
-            assert_eq!(RecoverySecret::parse(bad).err(), Some(KitError::NotKit), "{bad}");
+        for bad in [
+            "",
+            "ABCD",
+            &format!("{}A", *text),
+            &text[1..],
+            &text.replace(&text[..1], "U"),
+            "é".repeat(14).as_str(),
+        ] {
+            assert_eq!(
+                RecoverySecret::parse(bad).err(),
+                Some(KitError::NotKit),
+                "{bad}"
+            );
         }
     }
 
@@ -239,7 +291,10 @@ mod tests {
         for (index, group) in text.split('-').enumerate() {
             assert!(secret.matches_group(index, &group.to_lowercase()));
             assert!(!secret.matches_group(index, &group[1..]));
-            assert!(!secret.matches_group((index + 1) % GROUPS, group) || text.split('-').nth((index + 1) % GROUPS) == Some(group));
+            assert!(
+                !secret.matches_group((index + 1) % GROUPS, group)
+                    || text.split('-').nth((index + 1) % GROUPS) == Some(group)
+            );
         }
         assert!(!secret.matches_group(7, "0000"));
         assert!(!secret.matches_group(usize::MAX, "0000"));

@@ -19,7 +19,11 @@ pub struct SafetyNumber(String);
 impl SafetyNumber {
     pub fn of(one: &Fingerprint, other: &Fingerprint) -> Self {
         let (one, other) = (half(one), half(other));
-        Self(if one <= other { one + &other } else { other + &one })
+        Self(if one <= other {
+            one + &other
+        } else {
+            other + &one
+        })
     }
 
     /// 60 digits without spaces.
@@ -42,7 +46,9 @@ fn half(account: &Fingerprint) -> String {
     }
     let mut digits = String::with_capacity(DIGITS_PER_SIDE);
     for chunk in hash.chunks_exact(5).take(DIGITS_PER_SIDE / 5) {
-        let number = chunk.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+        let number = chunk
+            .iter()
+            .fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
         digits.push_str(&format!("{:05}", number % 100_000));
     }
     digits
@@ -116,8 +122,12 @@ impl QrPayload {
     pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes);
         reader.expect(VERSION)?;
-        let mut side =
-            || Ok(Side { account: Fingerprint(reader.array()?), head: LogHead::read(&mut reader)? });
+        let mut side = || {
+            Ok(Side {
+                account: Fingerprint(reader.array()?),
+                head: LogHead::read(&mut reader)?,
+            })
+        };
         let (shown_by, shown_to) = (side()?, side()?);
         reader.finish()?;
         Ok(Self { shown_by, shown_to })
@@ -167,13 +177,23 @@ mod tests {
     fn qr_payload_is_strict() {
         let side = |byte| Side {
             account: Fingerprint([byte; 32]),
-            head: LogHead { era: 1, sequence: u64::from(byte), hash: [byte; 32] },
+            head: LogHead {
+                era: 1,
+                sequence: u64::from(byte),
+                hash: [byte; 32],
+            },
         };
-        let payload = QrPayload { shown_by: side(1), shown_to: side(2) };
+        let payload = QrPayload {
+            shown_by: side(1),
+            shown_to: side(2),
+        };
         let bytes = payload.encode();
         assert_eq!(QrPayload::decode(&bytes), Ok(payload));
         assert_eq!(QrPayload::decode(&bytes[..152]), Err(Malformed));
-        assert_eq!(QrPayload::decode(&[&bytes[..], &[0]].concat()), Err(Malformed));
+        assert_eq!(
+            QrPayload::decode(&[&bytes[..], &[0]].concat()),
+            Err(Malformed)
+        );
         let mut other = bytes;
         other[0] = 2;
         assert_eq!(QrPayload::decode(&other), Err(Malformed));

@@ -28,7 +28,11 @@ pub struct Cost {
 
 impl Cost {
     /// 64 MiB, 3 passes, 1 lane: about 0.2 s natively, 0.35 s in a browser.
-    pub const STANDARD: Self = Self { memory_kib: 64 * 1024, iterations: 3, parallelism: 1 };
+    pub const STANDARD: Self = Self {
+        memory_kib: 64 * 1024,
+        iterations: 3,
+        parallelism: 1,
+    };
     const MEMORY_KIB_MIN: u32 = 8 * 1024;
     const MEMORY_KIB_MAX: u32 = 512 * 1024;
 
@@ -180,15 +184,27 @@ impl EnvelopeList {
     ///
     /// # Errors
     /// `NoEnvelope`, `Malformed`, `Cost`, `PassphraseLength`, `DoesNotOpen`
-    pub fn open_with_passphrase(&self, store: &StoreName, passphrase: &str) -> Result<Secret<32>, VaultKeyError> {
+    pub fn open_with_passphrase(
+        &self,
+        store: &StoreName,
+        passphrase: &str,
+    ) -> Result<Secret<32>, VaultKeyError> {
         let body = self.body(EnvelopeKind::Passphrase)?;
         let mut reader = Reader::new(body);
-        let cost = Cost { memory_kib: reader.u32()?, iterations: reader.u32()?, parallelism: reader.u32()? };
+        let cost = Cost {
+            memory_kib: reader.u32()?,
+            iterations: reader.u32()?,
+            parallelism: reader.u32()?,
+        };
         let salt: [u8; 16] = reader.array()?;
         let sealed = reader.take(WRAPPED)?;
         reader.finish()?;
         let key = stretch(passphrase, &salt, cost)?;
-        open(&key, &aad(store, EnvelopeKind::Passphrase, &body[..28]), sealed)
+        open(
+            &key,
+            &aad(store, EnvelopeKind::Passphrase, &body[..28]),
+            sealed,
+        )
     }
 
     /// Wraps the database key under a 32-byte key the shell keeps or gets from a passkey.
@@ -202,7 +218,11 @@ impl EnvelopeList {
         key: &Secret<32>,
         database_key: &Secret<32>,
     ) -> Result<(), VaultKeyError> {
-        let body = aead::seal(&wrapping_key(kind, key)?, &aad(store, kind, b""), database_key.expose())?;
+        let body = aead::seal(
+            &wrapping_key(kind, key)?,
+            &aad(store, kind, b""),
+            database_key.expose(),
+        )?;
         self.put(kind, body)
     }
 
@@ -214,12 +234,18 @@ impl EnvelopeList {
         kind: EnvelopeKind,
         key: &Secret<32>,
     ) -> Result<Secret<32>, VaultKeyError> {
-        open(&wrapping_key(kind, key)?, &aad(store, kind, b""), self.body(kind)?)
+        open(
+            &wrapping_key(kind, key)?,
+            &aad(store, kind, b""),
+            self.body(kind)?,
+        )
     }
 
     fn body(&self, kind: EnvelopeKind) -> Result<&[u8], VaultKeyError> {
         let found = self.0.iter().find(|(other, _)| *other == kind.byte());
-        found.map(|(_, body)| body.as_slice()).ok_or(VaultKeyError::NoEnvelope)
+        found
+            .map(|(_, body)| body.as_slice())
+            .ok_or(VaultKeyError::NoEnvelope)
     }
 
     fn put(&mut self, kind: EnvelopeKind, body: Vec<u8>) -> Result<(), VaultKeyError> {
@@ -235,16 +261,25 @@ impl EnvelopeList {
 /// `SC1/vault-key` || version || kind || fp[32] || device id[16] || parameters
 fn aad(store: &StoreName, kind: EnvelopeKind, parameters: &[u8]) -> Vec<u8> {
     let header = [VERSION, kind.byte()];
-    [b"SC1/vault-key", header.as_slice(), store.account.as_bytes(), store.device.as_bytes(), parameters].concat()
+    [
+        b"SC1/vault-key",
+        header.as_slice(),
+        store.account.as_bytes(),
+        store.device.as_bytes(),
+        parameters,
+    ]
+    .concat()
 }
 
 /// Only a key of full strength comes here: HKDF-SHA-256(salt empty, key, `SC1/vault-kek` || kind).
 fn wrapping_key(kind: EnvelopeKind, key: &Secret<32>) -> Result<Secret<32>, VaultKeyError> {
     match kind {
         EnvelopeKind::Passphrase => Err(VaultKeyError::NoEnvelope),
-        EnvelopeKind::Remember | EnvelopeKind::Prf => {
-            Ok(hkdf_sha256(b"", key.expose(), &[b"SC1/vault-kek", &[kind.byte()]]))
-        }
+        EnvelopeKind::Remember | EnvelopeKind::Prf => Ok(hkdf_sha256(
+            b"",
+            key.expose(),
+            &[b"SC1/vault-kek", &[kind.byte()]],
+        )),
     }
 }
 
@@ -273,14 +308,28 @@ fn open(key: &Secret<32>, aad: &[u8], sealed: &[u8]) -> Result<Secret<32>, Vault
 mod tests {
     use super::*;
 
-    const STORE: StoreName = StoreName { account: Fingerprint([1; 32]), device: DeviceId([2; 16]) };
-    const CHEAP: Cost = Cost { memory_kib: Cost::MEMORY_KIB_MIN, iterations: 1, parallelism: 1 };
+    const STORE: StoreName = StoreName {
+        account: Fingerprint([1; 32]),
+        device: DeviceId([2; 16]),
+    };
+    const CHEAP: Cost = Cost {
+        memory_kib: Cost::MEMORY_KIB_MIN,
+        iterations: 1,
+        parallelism: 1,
+    };
 
     fn list() -> (EnvelopeList, Secret<32>) {
         let key = Secret::take(&mut [9; 32]);
         let mut list = EnvelopeList::default();
-        list.wrap_with_passphrase(&STORE, "open sesame", CHEAP, &key).unwrap();
-        list.wrap_with_key(&STORE, EnvelopeKind::Remember, &Secret::take(&mut [5; 32]), &key).unwrap();
+        list.wrap_with_passphrase(&STORE, "open sesame", CHEAP, &key)
+            .unwrap();
+        list.wrap_with_key(
+            &STORE,
+            EnvelopeKind::Remember,
+            &Secret::take(&mut [5; 32]),
+            &key,
+        )
+        .unwrap();
         (list, key)
     }
 
@@ -289,37 +338,72 @@ mod tests {
         let (list, key) = list();
         let list = EnvelopeList::decode(&list.encode()).unwrap();
         assert!(list.open_with_passphrase(&STORE, "open sesame").unwrap() == key);
-        assert!(list.open_with_key(&STORE, EnvelopeKind::Remember, &Secret::take(&mut [5; 32])).unwrap() == key);
+        assert!(
+            list.open_with_key(&STORE, EnvelopeKind::Remember, &Secret::take(&mut [5; 32]))
+                .unwrap()
+                == key
+        );
     }
 
     #[test]
     fn wrong_secrets_stores_kinds_and_parameters_do_not_open() {
         let (list, _) = list();
         let refused = |result: Result<Secret<32>, VaultKeyError>| result.err();
-        assert_eq!(refused(list.open_with_passphrase(&STORE, "open sesam")), Some(VaultKeyError::DoesNotOpen));
-        let other = StoreName { device: DeviceId([3; 16]), ..STORE };
-        assert_eq!(refused(list.open_with_passphrase(&other, "open sesame")), Some(VaultKeyError::DoesNotOpen));
-        let other = StoreName { account: Fingerprint([3; 32]), ..STORE };
-        assert_eq!(refused(list.open_with_passphrase(&other, "open sesame")), Some(VaultKeyError::DoesNotOpen));
+        assert_eq!(
+            refused(list.open_with_passphrase(&STORE, "open sesam")),
+            Some(VaultKeyError::DoesNotOpen)
+        );
+        let other = StoreName {
+            device: DeviceId([3; 16]),
+            ..STORE
+        };
+        assert_eq!(
+            refused(list.open_with_passphrase(&other, "open sesame")),
+            Some(VaultKeyError::DoesNotOpen)
+        );
+        let other = StoreName {
+            account: Fingerprint([3; 32]),
+            ..STORE
+        };
+        assert_eq!(
+            refused(list.open_with_passphrase(&other, "open sesame")),
+            Some(VaultKeyError::DoesNotOpen)
+        );
         let key = Secret::take(&mut [5; 32]);
-        assert_eq!(refused(list.open_with_key(&STORE, EnvelopeKind::Prf, &key)), Some(VaultKeyError::NoEnvelope));
-        assert_eq!(refused(list.open_with_key(&STORE, EnvelopeKind::Passphrase, &key)), Some(VaultKeyError::NoEnvelope));
+        assert_eq!(
+            refused(list.open_with_key(&STORE, EnvelopeKind::Prf, &key)),
+            Some(VaultKeyError::NoEnvelope)
+        );
+        assert_eq!(
+            refused(list.open_with_key(&STORE, EnvelopeKind::Passphrase, &key)),
+            Some(VaultKeyError::NoEnvelope)
+        );
         let mut moved = list.clone();
         let remembered = moved.0[1].1.clone();
         moved.0.push((EnvelopeKind::Prf.byte(), remembered));
-        assert_eq!(refused(moved.open_with_key(&STORE, EnvelopeKind::Prf, &key)), Some(VaultKeyError::DoesNotOpen));
+        assert_eq!(
+            refused(moved.open_with_key(&STORE, EnvelopeKind::Prf, &key)),
+            Some(VaultKeyError::DoesNotOpen)
+        );
         let mut costly = list.clone();
         costly.0[0].1[..4].copy_from_slice(&u32::MAX.to_be_bytes());
-        assert_eq!(refused(costly.open_with_passphrase(&STORE, "open sesame")), Some(VaultKeyError::Cost));
+        assert_eq!(
+            refused(costly.open_with_passphrase(&STORE, "open sesame")),
+            Some(VaultKeyError::Cost)
+        );
         let mut cut = list;
         cut.0[0].1.pop();
-        assert_eq!(refused(cut.open_with_passphrase(&STORE, "open sesame")), Some(VaultKeyError::Malformed));
+        assert_eq!(
+            refused(cut.open_with_passphrase(&STORE, "open sesame")),
+            Some(VaultKeyError::Malformed)
+        );
     }
 
     #[test]
     fn passphrases_can_be_changed_and_removed_and_are_bounded() {
         let (mut list, key) = list();
-        list.wrap_with_passphrase(&STORE, "another one", CHEAP, &key).unwrap();
+        list.wrap_with_passphrase(&STORE, "another one", CHEAP, &key)
+            .unwrap();
         assert!(list.open_with_passphrase(&STORE, "open sesame").is_err());
         assert!(list.open_with_passphrase(&STORE, "another one").is_ok());
         list.remove(EnvelopeKind::Passphrase);
@@ -327,10 +411,27 @@ mod tests {
         for (bad, cost, error) in [
             ("", CHEAP, VaultKeyError::PassphraseLength),
             (&*"x".repeat(257), CHEAP, VaultKeyError::PassphraseLength),
-            ("fine", Cost { memory_kib: 1024, ..CHEAP }, VaultKeyError::Cost),
-            ("fine", Cost { iterations: 0, ..CHEAP }, VaultKeyError::Cost),
+            (
+                "fine",
+                Cost {
+                    memory_kib: 1024,
+                    ..CHEAP
+                },
+                VaultKeyError::Cost,
+            ),
+            (
+                "fine",
+                Cost {
+                    iterations: 0,
+                    ..CHEAP
+                },
+                VaultKeyError::Cost,
+            ),
         ] {
-            assert_eq!(list.wrap_with_passphrase(&STORE, bad, cost, &key), Err(error));
+            assert_eq!(
+                list.wrap_with_passphrase(&STORE, bad, cost, &key),
+                Err(error)
+            );
         }
     }
 
@@ -338,11 +439,25 @@ mod tests {
     fn unknown_kinds_survive_and_bad_lists_are_refused() {
         let later = [1, 2, 200, 0, 1, 7, 1, 0, 0];
         assert_eq!(EnvelopeList::decode(&later).unwrap().encode(), later);
-        for bad in [&[2, 0][..], &[1, 1], &[1, 9], &[1, 0, 0], &[1, 2, 5, 0, 0, 5, 0, 0], &[1, 1, 5, 255, 255]] {
-            assert_eq!(EnvelopeList::decode(bad), Err(VaultKeyError::Malformed), "{bad:?}");
+        for bad in [
+            &[2, 0][..],
+            &[1, 1],
+            &[1, 9],
+            &[1, 0, 0],
+            &[1, 2, 5, 0, 0, 5, 0, 0],
+            &[1, 1, 5, 255, 255],
+        ] {
+            assert_eq!(
+                EnvelopeList::decode(bad),
+                Err(VaultKeyError::Malformed),
+                "{bad:?}"
+            );
         }
         let mut full = EnvelopeList((10..18).map(|kind| (kind, Vec::new())).collect());
         let key = Secret::take(&mut [5; 32]);
-        assert_eq!(full.wrap_with_key(&STORE, EnvelopeKind::Prf, &key, &key), Err(VaultKeyError::Full));
+        assert_eq!(
+            full.wrap_with_key(&STORE, EnvelopeKind::Prf, &key, &key),
+            Err(VaultKeyError::Full)
+        );
     }
 }

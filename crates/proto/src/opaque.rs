@@ -20,8 +20,12 @@ pub const CREDENTIAL_FINALIZATION_BYTES: usize = 64;
 /// The one version of the parameters: Argon2id 1.3, 16 zero bytes of salt (the input is already unique per account).
 pub const STRETCHING_VERSION: u32 = 1;
 /// What a relay gives new records unless it is configured otherwise.
-pub const STRETCHING: Stretching =
-    Stretching { version: STRETCHING_VERSION, memory_kib: 64 * 1024, iterations: 3, parallelism: 1 };
+pub const STRETCHING: Stretching = Stretching {
+    version: STRETCHING_VERSION,
+    memory_kib: 64 * 1024,
+    iterations: 3,
+    parallelism: 1,
+};
 /// Clients refuse less: otherwise a relay could ask for a record that is cheap to guess.
 pub const MEMORY_KIB_MIN: u32 = 8 * 1024;
 /// Clients refuse more: otherwise a relay could stop a phone.
@@ -44,15 +48,40 @@ mod tests {
     #[test]
     fn weak_costly_and_unknown_parameters_are_refused() {
         assert!(is_acceptable(&STRETCHING));
-        assert!(is_acceptable(&Stretching { memory_kib: MEMORY_KIB_MIN, iterations: 1, ..STRETCHING }));
+        assert!(is_acceptable(&Stretching {
+            memory_kib: MEMORY_KIB_MIN,
+            iterations: 1,
+            ..STRETCHING
+        }));
         for bad in [
-            Stretching { version: 2, ..STRETCHING },
-            Stretching { memory_kib: MEMORY_KIB_MIN - 1, ..STRETCHING },
-            Stretching { memory_kib: MEMORY_KIB_MAX + 1, ..STRETCHING },
-            Stretching { iterations: 0, ..STRETCHING },
-            Stretching { iterations: 17, ..STRETCHING },
-            Stretching { parallelism: 0, ..STRETCHING },
-            Stretching { parallelism: 5, ..STRETCHING },
+            Stretching {
+                version: 2,
+                ..STRETCHING
+            },
+            Stretching {
+                memory_kib: MEMORY_KIB_MIN - 1,
+                ..STRETCHING
+            },
+            Stretching {
+                memory_kib: MEMORY_KIB_MAX + 1,
+                ..STRETCHING
+            },
+            Stretching {
+                iterations: 0,
+                ..STRETCHING
+            },
+            Stretching {
+                iterations: 17,
+                ..STRETCHING
+            },
+            Stretching {
+                parallelism: 0,
+                ..STRETCHING
+            },
+            Stretching {
+                parallelism: 5,
+                ..STRETCHING
+            },
         ] {
             assert!(!is_acceptable(&bad), "{bad:?}");
         }

@@ -47,7 +47,15 @@ impl OwnBundle<'_> {
             one_time_count: tree.count(),
             one_time_root: tree.root(),
         };
-        let signature = keys.dsk.sign(Purpose::Bundle, &self.account, &keys.id(), &[&bundle.encode()]);
-        Some(PublishedBundle { signed: SignedBundle::new(bundle, signature), tree })
+        let signature = keys.dsk.sign(
+            Purpose::Bundle,
+            &self.account,
+            &keys.id(),
+            &[&bundle.encode()],
+        );
+        Some(PublishedBundle {
+            signed: SignedBundle::new(bundle, signature),
+            tree,
+        })
     }
 }

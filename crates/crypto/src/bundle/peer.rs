@@ -113,9 +113,18 @@ fn verify_signed(
     if bundle.device != *expected {
         return Err(BundleRefused::OtherDevice);
     }
-    let record = &state.device(expected).ok_or(BundleRefused::DeviceNotActive)?.keys;
+    let record = &state
+        .device(expected)
+        .ok_or(BundleRefused::DeviceNotActive)?
+        .keys;
     let dsk = SigningPublic(record.dsk);
-    if !dsk.verify(Purpose::Bundle, &bundle.account, &bundle.device, &[signed.body()], &signed.signature) {
+    if !dsk.verify(
+        Purpose::Bundle,
+        &bundle.account,
+        &bundle.device,
+        &[signed.body()],
+        &signed.signature,
+    ) {
         return Err(BundleRefused::BadSignature);
     }
     match log.freshness(&bundle.log_head) {
@@ -124,10 +133,15 @@ fn verify_signed(
         Freshness::ClaimForks => return Err(BundleRefused::LogForks),
     }
     for key in [&bundle.last_resort, &bundle.sealing_key] {
-        XWingPublic(key.clone()).library_key().ok_or(BundleRefused::InvalidKey)?;
+        XWingPublic(key.clone())
+            .library_key()
+            .ok_or(BundleRefused::InvalidKey)?;
     }
-    let device =
-        DevicePublic { dsk, ik: X25519Public(record.ik), archive: XWingPublic(record.archive.clone()) };
+    let device = DevicePublic {
+        dsk,
+        ik: X25519Public(record.ik),
+        archive: XWingPublic(record.archive.clone()),
+    };
     Ok((signed.bundle, device))
 }
 
@@ -173,7 +187,10 @@ impl PeerBundle {
 
     /// Keys for a handshake when no one-time prekey was handed out.
     pub fn last_resort(&self) -> HandshakeKeys {
-        self.handshake(KeyType::LastResort, XWingPublic(self.bundle.last_resort.clone()))
+        self.handshake(
+            KeyType::LastResort,
+            XWingPublic(self.bundle.last_resort.clone()),
+        )
     }
 
     /// Keys for a handshake with a one-time prekey, proved by this bundle or by the older one in `proved_by`.
@@ -189,13 +206,22 @@ impl PeerBundle {
         log: &Log,
         state: &State,
     ) -> Result<HandshakeKeys, BundleRefused> {
-        let older = proved_by.map(|bytes| verify_signed(bytes, &self.bundle.device, log, state)).transpose()?;
+        let older = proved_by
+            .map(|bytes| verify_signed(bytes, &self.bundle.device, log, state))
+            .transpose()?;
         let prover = older.as_ref().map_or(&self.bundle, |(bundle, _)| bundle);
         if prover.number > self.bundle.number {
             return Err(BundleRefused::WentBack);
         }
         let key = XWingPublic::from_slice(key).ok_or(BundleRefused::Malformed)?;
-        if !verify_path(&Library, &prover.one_time_root, prover.one_time_count, index, &key.0, path) {
+        if !verify_path(
+            &Library,
+            &prover.one_time_root,
+            prover.one_time_count,
+            index,
+            &key.0,
+            path,
+        ) {
             return Err(BundleRefused::NotProved);
         }
         key.library_key().ok_or(BundleRefused::InvalidKey)?;
@@ -203,6 +229,11 @@ impl PeerBundle {
     }
 
     fn handshake(&self, kem_type: KeyType, kem_key: XWingPublic) -> HandshakeKeys {
-        HandshakeKeys { bundle_number: self.number(), signed_prekey: self.signed_prekey(), kem_type, kem_key }
+        HandshakeKeys {
+            bundle_number: self.number(),
+            signed_prekey: self.signed_prekey(),
+            kem_type,
+            kem_key,
+        }
     }
 }

@@ -1,7 +1,10 @@
 //! The three keys a device keeps for its whole life.
 
 use crate::error::NoRandomness;
-use crate::keys::{Secret, SigningPublic, SigningSecret, StoredSecret, X25519Public, X25519Secret, XWingPublic, XWingSecret};
+use crate::keys::{
+    Secret, SigningPublic, SigningSecret, StoredSecret, X25519Public, X25519Secret, XWingPublic,
+    XWingSecret,
+};
 use crate::primitives::Library;
 use securechat_proto::{DeviceId, public_key};
 
@@ -22,7 +25,11 @@ impl DeviceKeys {
     /// # Errors
     /// [`NoRandomness`]
     pub fn generate() -> Result<Self, NoRandomness> {
-        Ok(Self::from_seeds(&Secret::random()?, Secret::random()?, Secret::random()?))
+        Ok(Self::from_seeds(
+            &Secret::random()?,
+            Secret::random()?,
+            Secret::random()?,
+        ))
     }
 
     /// Keys from three 32-byte seeds: known-answer files and the stored form.
@@ -30,8 +37,17 @@ impl DeviceKeys {
         let dsk = SigningSecret::from_seed(dsk);
         let ik = X25519Secret::from_secret(ik);
         let archive = XWingSecret::from_seed(archive);
-        let public = DevicePublic { dsk: dsk.public(), ik: ik.public(), archive: archive.public() };
-        Self { dsk, ik, archive, public }
+        let public = DevicePublic {
+            dsk: dsk.public(),
+            ik: ik.public(),
+            archive: archive.public(),
+        };
+        Self {
+            dsk,
+            ik,
+            archive,
+            public,
+        }
     }
 
     pub fn public(&self) -> &DevicePublic {
@@ -89,7 +105,10 @@ mod tests {
     fn stored_form_round_trips_and_refuses_others() {
         let keys = DeviceKeys::generate().unwrap();
         let stored = keys.to_stored();
-        assert_eq!(DeviceKeys::from_stored(&stored).unwrap().public(), keys.public());
+        assert_eq!(
+            DeviceKeys::from_stored(&stored).unwrap().public(),
+            keys.public()
+        );
         assert!(DeviceKeys::from_stored(&stored[1..]).is_none());
         let mut other = stored.clone();
         other[0] = 2;

@@ -4,7 +4,8 @@ use super::DeviceKeys;
 use crate::primitives::Library;
 use crate::recovery::RecoverySecret;
 use securechat_proto::account_log::{
-    Appended, Body, DeviceRecord, Entry, Log, Operation, RecoveryRecord, Refused, Signer, Term, Verified, verify_chain,
+    Appended, Body, DeviceRecord, Entry, Log, Operation, RecoveryRecord, Refused, Signer, Term,
+    Verified, verify_chain,
 };
 use securechat_proto::signing::{NO_FINGERPRINT, Purpose};
 use securechat_proto::{Fingerprint, Timestamp};
@@ -23,26 +24,46 @@ impl DeviceKeys {
     /// The public keys as the log writes them.
     pub fn record(&self) -> DeviceRecord {
         let public = self.public();
-        DeviceRecord { dsk: public.dsk.0, ik: public.ik.0, archive: public.archive.0.clone() }
+        DeviceRecord {
+            dsk: public.dsk.0,
+            ik: public.ik.0,
+            archive: public.archive.0.clone(),
+        }
     }
 
     /// Opens an account: this device is its first. `time` is shown to people, no rule depends on it.
     ///
     /// # Errors
     /// [`Refused`] only when `recovery` or the keys are unusable.
-    pub fn sign_genesis(&self, recovery: RecoveryRecord, time: Timestamp) -> Result<SignedEntry, Refused> {
+    pub fn sign_genesis(
+        &self,
+        recovery: RecoveryRecord,
+        time: Timestamp,
+    ) -> Result<SignedEntry, Refused> {
         let body = Body {
             account: NO_FINGERPRINT,
             sequence: 0,
             previous: [0; 32],
             time,
             signer: Signer::Device(self.id()),
-            operation: Operation::Genesis { device: self.record(), recovery },
+            operation: Operation::Genesis {
+                device: self.record(),
+                recovery,
+            },
         };
-        let signature = self.dsk.sign(Purpose::LogEntry, &NO_FINGERPRINT, &self.id(), &[&body.encode()]);
+        let signature = self.dsk.sign(
+            Purpose::LogEntry,
+            &NO_FINGERPRINT,
+            &self.id(),
+            &[&body.encode()],
+        );
         let bytes = Entry::new(body, signature, None).encode();
         let log = verify_chain(&[&bytes], &Library)?;
-        Ok(SignedEntry { bytes, log, term: None })
+        Ok(SignedEntry {
+            bytes,
+            log,
+            term: None,
+        })
     }
 
     /// Signs the next entry of `log` as this device: AddDevice (with the `incoming` device's keys when they are at
@@ -58,13 +79,23 @@ impl DeviceKeys {
         time: Timestamp,
     ) -> Result<SignedEntry, Refused> {
         let body = next_body(log, Signer::Device(self.id()), operation, time);
-        let signature = self.dsk.sign(Purpose::LogEntry, &log.fingerprint(), &self.id(), &[&body.encode()]);
+        let signature = self.dsk.sign(
+            Purpose::LogEntry,
+            &log.fingerprint(),
+            &self.id(),
+            &[&body.encode()],
+        );
         append(log, body, signature, incoming)
     }
 
     /// Signs, as the device that comes in, an entry made elsewhere.
     pub fn countersign(&self, account: &Fingerprint, body: &Body) -> [u8; 64] {
-        self.dsk.sign(Purpose::LogCountersign, account, &self.id(), &[&body.encode()])
+        self.dsk.sign(
+            Purpose::LogCountersign,
+            account,
+            &self.id(),
+            &[&body.encode()],
+        )
     }
 }
 
@@ -83,14 +114,26 @@ impl RecoverySecret {
     ) -> Result<SignedEntry, Refused> {
         let body = next_body(log, Signer::Recovery, operation, time);
         let device = body.signer.device_id();
-        let signature = self.authority().sign(Purpose::LogEntry, &log.fingerprint(), &device, &[&body.encode()]);
+        let signature = self.authority().sign(
+            Purpose::LogEntry,
+            &log.fingerprint(),
+            &device,
+            &[&body.encode()],
+        );
         append(log, body, signature, incoming)
     }
 }
 
 fn next_body(log: &Log, signer: Signer, operation: Operation, time: Timestamp) -> Body {
     let head = log.head();
-    Body { account: log.fingerprint(), sequence: head.sequence + 1, previous: head.hash, time, signer, operation }
+    Body {
+        account: log.fingerprint(),
+        sequence: head.sequence + 1,
+        previous: head.hash,
+        time,
+        signer,
+        operation,
+    }
 }
 
 fn append(

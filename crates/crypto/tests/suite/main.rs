@@ -1,0 +1,10 @@
+//! Identity, seen from outside the crate: account logs, bundles, safety numbers, known answers.
+
+mod account_log;
+mod bundle;
+mod fork;
+mod safety_number;
+mod terms;
+mod vectors;
+mod wire;
+mod world;
