@@ -152,7 +152,7 @@ impl LoginState {
     }
 
     /// Checks KE3 (64 bytes): whether the client knew the password.
-    pub fn is_finished_by(self, finish: &[u8]) -> bool {
+    pub fn finished_by(self, finish: &[u8]) -> bool {
         CredentialFinalization::<Suite>::deserialize(finish).is_ok_and(|message| {
             self.login
                 .finish(message, ServerLoginParameters::default())

@@ -100,7 +100,7 @@ impl Accounts {
     ) -> ApiResult<LoginFinished> {
         let state = LoginState::open(&self.platform, &request.login_state.0)?;
         let (account_id, guesses) = (state.account_id, state.guesses);
-        let is_right = state.is_finished_by(&request.finish.0);
+        let is_right = state.finished_by(&request.finish.0);
         let account_id = account_id.ok_or(Code::WrongCredentials)?;
         if !is_right {
             self.record(account_id, SecurityEventKind::LoginFailed, origin)
