@@ -114,7 +114,7 @@ proptest! {
 
     #[test]
     fn random_bytes_neither_panic_nor_pass(bytes in prop::collection::vec(any::<u8>(), 0..4000)) {
-        prop_assert!(verify_chain(&[bytes.clone()], &PRIMITIVES).is_err());
+        prop_assert!(verify_chain(std::slice::from_ref(&bytes), &PRIMITIVES).is_err());
         prop_assert!(SignedBundle::decode(&bytes).is_err());
     }
 
