@@ -105,9 +105,9 @@ impl PeerSessions {
         self.fresh_wanted = true;
     }
 
-    /// Whether the next message has to start a session, for which the peer's prekeys are needed.
+    /// Whether the next message can only be sealed with prekeys of the peer: it has to start a session.
     pub fn needs_prekeys(&self, now: Timestamp) -> bool {
-        matches!(self.outgoing(true, now), Outgoing::Start { .. })
+        matches!(self.outgoing(false, now), Outgoing::Start { .. })
     }
 
     /// Chooses what the next message does. `have_prekeys`: a due session is replaced only when prekeys are at hand,
@@ -116,10 +116,11 @@ impl PeerSessions {
         let start = Outgoing::Start {
             generation: self.highest_generation.saturating_add(1),
         };
+        // A start that lies in the future was written before the clock was set back: it delays nothing.
         let too_soon = self
             .last_started
-            .map(|at| at.saturating_add_ms(STARTS_APART_MS))
-            .filter(|until| now < *until);
+            .filter(|at| *at <= now && now.since(*at) < STARTS_APART_MS)
+            .map(|at| at.saturating_add_ms(STARTS_APART_MS));
         let Some((index, entry)) = self.sending(now) else {
             return too_soon.map_or(start, |until| Outgoing::TooSoon { until });
         };
@@ -152,12 +153,14 @@ impl PeerSessions {
         })
     }
 
-    /// Puts the state after [`Self::encrypt`] in place.
+    /// Puts the state after [`Self::encrypt`] in place. A wish for a fresh session is met by then: it let the
+    /// message through only because the session is one.
     pub(crate) fn commit_sent(&mut self, index: usize, next: Zeroizing<Vec<u8>>, now: Timestamp) {
         if let Some(entry) = self.entries.get_mut(index) {
             entry.ratchet = next;
             entry.used = entry.used.saturating_add(1);
         }
+        self.fresh_wanted = false;
         self.erase_expired(now);
     }
 

@@ -140,3 +140,77 @@ fn decrypt(session: &mut Session, message: &[u8]) -> Result<Vec<u8>, RatchetErro
         .decrypt(&OlmMessage::Normal(message))
         .map_err(|_| RatchetError::Undecryptable)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair() -> (Ratchet, AwaitingFirst) {
+        let key = |byte| X25519Secret::from_secret(Secret::take(&mut [byte; 32]));
+        let (ours, signed_prekey) = (key(1), key(2));
+        let names = [ours.public(), ours.public(), signed_prekey.public()];
+        let root = Secret::take(&mut [3; 32]);
+        let shared = ours.diffie_hellman(&signed_prekey.public()).unwrap();
+        let first =
+            crate::primitives::hkdf_sha256(root.expose(), shared.expose(), &[b"OLM_RATCHET"]);
+        let initiator = Ratchet::initiator(names, &first, &ours);
+        (
+            initiator,
+            AwaitingFirst::responder(names, &root, &signed_prekey).unwrap(),
+        )
+    }
+
+    #[test]
+    fn the_largest_session_fits_the_buffer_it_is_written_to() {
+        let (mut alice, bob) = pair();
+        let mut bob = bob.first_decrypt(&alice.encrypt(b"").unwrap()).unwrap().0;
+        for _ in 0..6 {
+            alice.decrypt(&bob.encrypt(b"").unwrap()).unwrap();
+            for _ in 0..41 {
+                alice.encrypt(b"").unwrap();
+            }
+            bob.decrypt(&alice.encrypt(b"").unwrap()).unwrap();
+        }
+        let stored = bob.to_stored().unwrap();
+        // 200 skipped keys; a byte above 127 takes two, so even keys of such bytes alone fit.
+        let keys = 5 * 40 * 32;
+        assert!(
+            stored.len() > keys && stored.len() + keys < STORED_BYTES_MAX,
+            "{}",
+            stored.len()
+        );
+        let mut bob = Ratchet::from_stored(&stored).unwrap();
+        alice.decrypt(&bob.encrypt(b"still here").unwrap()).unwrap();
+    }
+
+    #[test]
+    fn only_messages_with_the_full_mac_are_read() {
+        let (mut alice, bob) = pair();
+        let message = alice.encrypt(b"x").unwrap();
+        assert_eq!(message[0], MESSAGE_VERSION);
+        let mut bob = bob.first_decrypt(&message).unwrap().0;
+        let mut other = alice.encrypt(b"y").unwrap();
+        other[0] = 3;
+        for (bytes, expected) in [
+            (other.clone(), RatchetError::Malformed),
+            (Vec::new(), RatchetError::Malformed),
+            (vec![MESSAGE_VERSION; 40], RatchetError::Malformed),
+            (message, RatchetError::Undecryptable),
+        ] {
+            assert_eq!(bob.decrypt(&bytes), Err(expected));
+        }
+        other[0] = MESSAGE_VERSION;
+        assert_eq!(bob.decrypt(&other).unwrap(), b"y");
+    }
+
+    #[test]
+    fn a_damaged_stored_session_is_corrupt() {
+        let stored = pair().0.to_stored().unwrap();
+        for length in [0, 1, stored.len() / 2, stored.len() - 1] {
+            assert_eq!(
+                Ratchet::from_stored(&stored[..length]).err(),
+                Some(RatchetError::Corrupt)
+            );
+        }
+    }
+}

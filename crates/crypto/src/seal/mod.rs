@@ -73,6 +73,7 @@ pub enum SealError {
     /// The recipient is this very device.
     #[error("the recipient is this device")]
     OwnAddress,
+    /// Our own state is damaged: report it, call [`PeerSessions::want_fresh`] and call again.
     #[error("the stored session can not be read")]
     Corrupt,
     #[error(transparent)]

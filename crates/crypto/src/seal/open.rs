@@ -101,6 +101,7 @@ pub enum Rejection {
     /// The log given is that of another account.
     #[error("the log given is not the sender's")]
     WrongSender,
+    /// Our own state is damaged: report it, and heal it like [`Rejection::Broken`].
     #[error("the stored session can not be read")]
     Corrupt,
     #[error("no randomness")]

@@ -125,10 +125,20 @@ fn sessions_start_at_most_once_a_minute() {
         .unwrap()
         .want_fresh(0);
     deliver(&mut alice, &mut bob, MINUTE + 1);
-    assert_eq!(
-        alice.try_send(&bob, None, b"x", 2 * MINUTE).err(),
-        Some(SealError::NeedsPrekeys)
-    );
+    deliver(&mut alice, &mut bob, 3 * MINUTE);
+}
+
+#[test]
+fn a_clock_that_was_set_back_delays_no_session() {
+    let (mut alice, mut bob) = pair();
+    deliver(&mut alice, &mut bob, 10_000 * DAY);
+    deliver(&mut bob, &mut alice, 10_000 * DAY);
+    alice
+        .sessions
+        .get_mut(&bob.address())
+        .unwrap()
+        .want_fresh(0);
+    deliver(&mut alice, &mut bob, DAY);
 }
 
 #[test]
