@@ -34,6 +34,13 @@ impl OwnBundle<'_> {
     /// Signs the bundle. `None` when there are more one-time prekeys than a tree holds.
     pub fn sign(&self, keys: &DeviceKeys) -> Option<PublishedBundle> {
         let tree = MerkleTree::build(&Library, self.one_time.iter().map(|key| &*key.0))?;
+        let signed = self.sign_keeping(keys, tree.count(), tree.root());
+        Some(PublishedBundle { signed, tree })
+    }
+
+    /// Signs the bundle over the one-time prekeys of an earlier one, named by their count and root: the relay keeps
+    /// those it has, and `one_time` is not looked at. For the daily change of the sealing key.
+    pub fn sign_keeping(&self, keys: &DeviceKeys, count: u16, root: [u8; 32]) -> SignedBundle {
         let bundle = Bundle {
             account: self.account,
             device: keys.id(),
@@ -44,8 +51,8 @@ impl OwnBundle<'_> {
             last_resort: self.last_resort.0.clone(),
             sealing_number: self.sealing_number,
             sealing_key: self.sealing_key.0.clone(),
-            one_time_count: tree.count(),
-            one_time_root: tree.root(),
+            one_time_count: count,
+            one_time_root: root,
         };
         let signature = keys.dsk.sign(
             Purpose::Bundle,
@@ -53,9 +60,6 @@ impl OwnBundle<'_> {
             &keys.id(),
             &[&bundle.encode()],
         );
-        Some(PublishedBundle {
-            signed: SignedBundle::new(bundle, signature),
-            tree,
-        })
+        SignedBundle::new(bundle, signature)
     }
 }

@@ -264,6 +264,36 @@ fn one_time_prekeys_need_their_own_path() {
 }
 
 #[test]
+fn a_new_bundle_may_keep_the_prekeys_of_the_last() {
+    let log = with_devices(2);
+    let keys = one_time(5);
+    let tree = publish(&log, &device(2), 3, &keys).tree;
+    let sealing_key = XWingSecret::from_seed(seed(6, 2)).public();
+    let signed = OwnBundle {
+        account: log.fingerprint(),
+        number: 4,
+        created: TIME,
+        log_head: log.head(),
+        signed_prekey: X25519Secret::from_secret(seed(2, 1)).public(),
+        last_resort: &XWingSecret::from_seed(seed(5, 1)).public(),
+        sealing_number: 8,
+        sealing_key: &sealing_key,
+        one_time: &[],
+    }
+    .sign_keeping(&device(2), tree.count(), tree.root());
+    let peer = verify(&signed.encode(), &device(2).id(), &log, log.state(), None).unwrap();
+    assert_eq!(
+        (peer.sealing_number(), peer.sealing_key()),
+        (8, sealing_key)
+    );
+    let path = tree.path(4).unwrap();
+    assert!(
+        peer.one_time(4, &keys[4].0[..], &path, None, &log, log.state())
+            .is_ok()
+    );
+}
+
+#[test]
 fn trees_hold_at_most_256_keys_and_none_is_fine() {
     let key = [1; 1216];
     assert!(MerkleTree::build(&PRIMITIVES, std::iter::repeat_n(&key, 257)).is_none());

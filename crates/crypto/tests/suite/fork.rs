@@ -2,7 +2,8 @@
 
 use crate::world::*;
 use securechat_proto::account_log::{
-    Advance, Announced, Branch, ForkProof, Log, LogHead, Operation, Refused, Verified, WAIT_MS,
+    Advance, Announced, Branch, ForkProof, Log, LogHead, Operation, Refused, Standing, Verified,
+    WAIT_MS,
 };
 
 fn advance(log: &Verified<Log>, offered: &[Vec<u8>], elapsed_ms: u64) -> Result<Advance, Refused> {
@@ -169,4 +170,45 @@ fn a_higher_era_by_a_key_that_waits_freezes_until_it_may_act() {
         advance(&ours, &entries(&theirs, 0), WAIT_MS),
         Ok(Advance::Recovered(theirs))
     );
+}
+
+#[test]
+fn a_frozen_account_thaws_by_a_higher_era_only() {
+    let log = with_devices(3);
+    let ours = add(&log, 1, 4).unwrap().log;
+    let theirs = add(&log, 2, 5).unwrap().log;
+    let frozen = Standing::Frozen(Box::new(fork(&ours, &theirs)));
+    assert!(!frozen.is_clear() && Standing::default().is_clear());
+    assert_eq!(
+        frozen.clone().settle(&add(&ours, 1, 6).unwrap().log),
+        frozen
+    );
+    assert_eq!(frozen.clone().settle(&theirs), frozen);
+    assert!(
+        frozen
+            .clone()
+            .settle(&recover(&ours, 1, 2, &[1], 6, 2).unwrap().log)
+            .is_clear()
+    );
+    assert!(
+        frozen
+            .settle(&recover(&theirs, 1, 3, &[1], 6, 2).unwrap().log)
+            .is_clear()
+    );
+}
+
+#[test]
+fn a_stored_proof_reads_back() {
+    let log = with_devices(3);
+    let ours = add(&log, 1, 4).unwrap().log;
+    let proof = fork(&ours, &add(&log, 2, 5).unwrap().log);
+    let bytes = proof.encode();
+    assert_eq!(ForkProof::decode(&bytes), Ok(proof));
+    for length in (0..bytes.len()).step_by(41) {
+        assert!(ForkProof::decode(&bytes[..length]).is_err());
+    }
+    assert!(ForkProof::decode(&[&bytes[..], &[0]].concat()).is_err());
+    let mut endless = bytes;
+    endless[96..100].fill(0xff);
+    assert!(ForkProof::decode(&endless).is_err());
 }

@@ -4,6 +4,8 @@ use super::entry::Entry;
 use super::head::LogHead;
 use super::log::{Log, Verified, verify_chain};
 use super::refused::Refused;
+use crate::codec::{Malformed, Reader};
+use crate::limits::LOG_ENTRIES_MAX;
 use crate::signing::Primitives;
 
 /// What offered entries make of the log held here.
@@ -43,6 +45,23 @@ pub enum Standing {
     Clear,
     /// Sending stops and the person is told.
     Frozen(Box<ForkProof>),
+}
+
+impl Standing {
+    /// Contents may be sealed.
+    pub fn is_clear(&self) -> bool {
+        matches!(self, Self::Clear)
+    }
+
+    /// The standing once `log` is held: an era above both branches thaws. Nothing else does, short of
+    /// [`ForkProof::branch_of`] after a scan, or accepting a new Genesis as another person.
+    #[must_use]
+    pub fn settle(self, log: &Verified<Log>) -> Self {
+        match self {
+            Self::Frozen(proof) if log.head().era <= proof.era() => Self::Frozen(proof),
+            Self::Frozen(_) | Self::Clear => Self::Clear,
+        }
+    }
 }
 
 /// One side of a fork.
@@ -133,6 +152,48 @@ impl Verified<Log> {
 }
 
 impl ForkProof {
+    /// The higher era of the two branches.
+    fn era(&self) -> u32 {
+        self.our_head.era.max(self.their_head.era)
+    }
+
+    /// For the store: sequence u64 || our head[44] || their head[44] || our entries || their entries, each list
+    /// count u32 || (length u32 || entry)*.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut bytes = self.sequence.to_be_bytes().to_vec();
+        bytes.extend_from_slice(&self.our_head.encode());
+        bytes.extend_from_slice(&self.their_head.encode());
+        for entries in [&self.ours, &self.theirs] {
+            bytes.extend_from_slice(&(entries.len() as u32).to_be_bytes());
+            for entry in entries {
+                bytes.extend_from_slice(&(entry.len() as u32).to_be_bytes());
+                bytes.extend_from_slice(entry);
+            }
+        }
+        bytes
+    }
+
+    /// Reads [`Self::encode`]; nothing is verified.
+    ///
+    /// # Errors
+    /// [`Malformed`]
+    pub fn decode(bytes: &[u8]) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(bytes);
+        let sequence = reader.u64()?;
+        let our_head = LogHead::read(&mut reader)?;
+        let their_head = LogHead::read(&mut reader)?;
+        let ours = read_entries(&mut reader)?;
+        let theirs = read_entries(&mut reader)?;
+        reader.finish()?;
+        Ok(Self {
+            sequence,
+            ours,
+            theirs,
+            our_head,
+            their_head,
+        })
+    }
+
     /// Checks the proof against the entries before the fork; both branches come out verified.
     ///
     /// # Errors
@@ -182,5 +243,18 @@ impl ForkProof {
 fn join<B: AsRef<[u8]>>(common: impl Iterator<Item = Vec<u8>>, rest: &[B]) -> Vec<Vec<u8>> {
     common
         .chain(rest.iter().map(|entry| entry.as_ref().to_vec()))
+        .collect()
+}
+
+fn read_entries(reader: &mut Reader<'_>) -> Result<Vec<Vec<u8>>, Malformed> {
+    let count = reader.u32()?;
+    if u64::from(count) > LOG_ENTRIES_MAX {
+        return Err(Malformed);
+    }
+    (0..count)
+        .map(|_| {
+            let length = usize::try_from(reader.u32()?).map_err(|_| Malformed)?;
+            Ok(reader.take(length)?.to_vec())
+        })
         .collect()
 }
