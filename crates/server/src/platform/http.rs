@@ -2,7 +2,7 @@
 
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{ConnectInfo, FromRef, FromRequest, FromRequestParts};
-use axum::http::{StatusCode, request::Parts};
+use axum::http::{Extensions, HeaderMap, StatusCode, request::Parts};
 use axum::response::{IntoResponse, Response};
 use securechat_proto::api::Code;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -86,22 +86,24 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Self::Rejection> {
         let platform = Platform::from_ref(state);
-        Ok(network_of(parts, platform.config.trusted_proxies))
+        Ok(network_of(
+            &parts.headers,
+            &parts.extensions,
+            platform.config.trusted_proxies,
+        ))
     }
 }
 
 /// With `trusted_proxies` = n the address is the n-th from the right of X-Forwarded-For; without, the peer's own.
 /// A request that came without a socket (in-process use) counts as loopback.
-pub fn network_of(parts: &Parts, trusted_proxies: usize) -> Network {
-    let peer = parts
-        .extensions
+pub fn network_of(headers: &HeaderMap, extensions: &Extensions, trusted_proxies: usize) -> Network {
+    let peer = extensions
         .get::<ConnectInfo<SocketAddr>>()
         .map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |info| info.0.ip());
     if trusted_proxies == 0 {
         return Network::of(peer);
     }
-    let forwarded: Vec<&str> = parts
-        .headers
+    let forwarded: Vec<&str> = headers
         .get_all("x-forwarded-for")
         .iter()
         .filter_map(|value| value.to_str().ok())
@@ -130,6 +132,8 @@ mod tests {
     #[test]
     fn forwarded_addresses_count_only_behind_a_trusted_proxy() {
         let forged = parts("1.1.1.1, 2.2.2.2");
+        let network_of =
+            |parts: &Parts, proxies| network_of(&parts.headers, &parts.extensions, proxies);
         assert!(network_of(&forged, 0) == Network(IpAddr::from([10, 0, 0, 1])));
         assert!(network_of(&forged, 1) == Network(IpAddr::from([2, 2, 2, 2])));
         assert!(network_of(&forged, 2) == Network(IpAddr::from([1, 1, 1, 1])));

@@ -1,0 +1,186 @@
+//! What this server knows: every column it stores, under a name that screens translate.
+//!
+//! The test below compares the list with the schema itself: a column without a place here fails it.
+
+use securechat_proto::api::KnownFact;
+
+/// One fact: key, days kept (none: as long as the account), columns.
+type Fact = (&'static str, Option<u32>, &'static [&'static str]);
+
+const FACTS: &[Fact] = &[
+    (
+        "accounts.identity",
+        None,
+        &[
+            "accounts_accounts.account_id",
+            "accounts_accounts.fingerprint",
+            "accounts_accounts.handle",
+        ],
+    ),
+    (
+        "accounts.password_record",
+        None,
+        &[
+            "accounts_accounts.opaque_record",
+            "accounts_accounts.stretching_version",
+            "accounts_accounts.stretching_memory_kib",
+            "accounts_accounts.stretching_iterations",
+            "accounts_accounts.stretching_parallelism",
+            "accounts_accounts.sign_up_hash",
+        ],
+    ),
+    (
+        "accounts.devices",
+        None,
+        &[
+            "accounts_devices.account_id",
+            "accounts_devices.device_id",
+            "accounts_devices.dsk",
+            "accounts_devices.password_needed",
+        ],
+    ),
+    (
+        "accounts.sessions",
+        Some(90),
+        &[
+            "accounts_sessions.session_id",
+            "accounts_sessions.account_id",
+            "accounts_sessions.device_id",
+            "accounts_sessions.sealed_name",
+            "accounts_sessions.refresh_hash",
+            "accounts_sessions.previous_refresh_hash",
+            "accounts_sessions.created_at_ms",
+            "accounts_sessions.last_used_at_ms",
+        ],
+    ),
+    (
+        "accounts.revoked_sessions",
+        Some(1),
+        &[
+            "accounts_revocations.session_id",
+            "accounts_revocations.revoked_at_ms",
+        ],
+    ),
+    (
+        "accounts.security_events",
+        Some(30),
+        &[
+            "accounts_security_events.event_id",
+            "accounts_security_events.subject",
+            "accounts_security_events.kind",
+            "accounts_security_events.at_ms",
+            "accounts_security_events.origin",
+        ],
+    ),
+    (
+        "keys.account_log",
+        None,
+        &[
+            "keys_logs.account_id",
+            "keys_logs.head_sequence",
+            "keys_log_entries.account_id",
+            "keys_log_entries.sequence",
+            "keys_log_entries.entry",
+            "keys_log_entries.appended_at_ms",
+        ],
+    ),
+    (
+        "keys.prekeys",
+        None,
+        &[
+            "keys_bundles.account_id",
+            "keys_bundles.device_id",
+            "keys_bundles.number",
+            "keys_bundles.bundle",
+            "keys_sealing_numbers.account_id",
+            "keys_sealing_numbers.device_id",
+            "keys_sealing_numbers.number",
+            "keys_sealing_numbers.published_at_ms",
+            "keys_one_time_prekeys.account_id",
+            "keys_one_time_prekeys.device_id",
+            "keys_one_time_prekeys.key_hash",
+            "keys_one_time_prekeys.public_key",
+            "keys_one_time_prekeys.bundle_number",
+            "keys_one_time_prekeys.leaf_index",
+            "keys_one_time_prekeys.merkle_path",
+            "keys_one_time_prekeys.claimed_at_ms",
+        ],
+    ),
+    (
+        "vault.records",
+        None,
+        &[
+            "vault_records.account_id",
+            "vault_records.name",
+            "vault_records.version",
+            "vault_records.body",
+        ],
+    ),
+    (
+        "server.own",
+        None,
+        &[
+            "accounts_server.name",
+            "accounts_server.sealed",
+            "platform_migrations.room",
+            "platform_migrations.version",
+        ],
+    ),
+];
+
+/// The complete list, as told to anybody who asks.
+pub fn facts() -> Vec<KnownFact> {
+    FACTS
+        .iter()
+        .map(|(key, kept_days, columns)| KnownFact {
+            key: (*key).into(),
+            columns: columns.iter().map(|column| (*column).into()).collect(),
+            kept_days: *kept_days,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::db::{RoomMigrations, sqlite};
+    use std::collections::BTreeSet;
+
+    /// Every database of this server.
+    const SCHEMAS: &[&[RoomMigrations]] = &[super::super::DIRECTORY];
+
+    fn stored_columns() -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        for schema in SCHEMAS {
+            let mut connection = rusqlite::Connection::open_in_memory().expect("a database");
+            sqlite::migrate_up(&mut connection, schema).expect("the schema");
+            let mut columns = connection
+                .prepare(
+                    "SELECT m.name || '.' || c.name FROM sqlite_master m, pragma_table_info(m.name) c \
+                     WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%'",
+                )
+                .expect("a statement");
+            let names = columns.query_map([], |row| row.get(0)).expect("rows");
+            found.extend(names.map(|name| name.expect("a name")));
+        }
+        found
+    }
+
+    #[test]
+    fn every_stored_column_is_told_exactly_once() {
+        let told: Vec<String> = facts().into_iter().flat_map(|fact| fact.columns).collect();
+        let unique: BTreeSet<String> = told.iter().cloned().collect();
+        assert_eq!(told.len(), unique.len(), "a column stands under two facts");
+        let stored = stored_columns();
+        assert_eq!(
+            stored.difference(&unique).collect::<Vec<_>>(),
+            Vec::<&String>::new(),
+            "stored, not told"
+        );
+        assert_eq!(
+            unique.difference(&stored).collect::<Vec<_>>(),
+            Vec::<&String>::new(),
+            "told, not stored"
+        );
+    }
+}

@@ -1,0 +1,129 @@
+//! The whole relay: rooms put together, with everything around them that faces the outside.
+//!
+//! Knows: all rooms. Must never know: SQL of any of them.
+
+pub mod commands;
+mod config;
+mod docs;
+mod guard;
+mod headers;
+mod knows;
+mod metrics;
+mod router;
+mod serve;
+mod sign_up;
+mod web;
+
+pub use router::PUBLIC_ROUTES;
+pub use web::Assets;
+
+use crate::accounts::{self, Accounts};
+use crate::keys::{self, Keys, Listener};
+use crate::platform::config::Storage;
+use crate::platform::db::{self, Directory, RoomMigrations};
+use crate::platform::{ApiError, Clock, Config, Platform, Rng, Secrets};
+use crate::vault::{self, Vault};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Schemas of the directory, in the order in which they are made.
+pub const DIRECTORY: &[RoomMigrations] =
+    &[accounts::MIGRATIONS, keys::MIGRATIONS, vault::MIGRATIONS];
+
+/// The relay without sockets: a router to call, and the rooms for whoever runs it in process.
+pub struct App {
+    pub platform: Platform,
+    pub accounts: Accounts,
+    pub keys: Keys,
+    pub vault: Vault,
+    /// All routes: REST, `/ws`, documents, web app.
+    pub router: axum::Router,
+}
+
+/// What keeps a relay from starting.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    #[error("storage: {0}")]
+    Storage(#[from] db::Error),
+    #[error("the database would lose what it acknowledged: {0}")]
+    Unsafe(String),
+    #[error("start: {0:?}")]
+    Room(ApiError),
+}
+
+impl From<ApiError> for BuildError {
+    fn from(error: ApiError) -> Self {
+        Self::Room(error)
+    }
+}
+
+/// Puts the relay together over its storage and brings the schema up to date. Opens no socket and starts no task.
+pub async fn build(
+    config: Config,
+    clock: Clock,
+    rng: Rng,
+    secrets: Secrets,
+    assets: Option<Assets>,
+) -> Result<App, BuildError> {
+    let directory = open_directory(&config.storage).await?;
+    directory.migrate_up(DIRECTORY).await?;
+    let platform = Platform::new(config, clock, rng, secrets, directory);
+    let accounts = Accounts::open(platform.clone()).await?;
+    let listener: Listener = Arc::new(|_| Box::pin(async { Ok(()) }));
+    let keys = Keys::new(platform.clone(), accounts.clone(), listener);
+    let vault = Vault::new(platform.clone());
+    let router = router::router(&platform, &accounts, &keys, &vault, assets);
+    Ok(App {
+        platform,
+        accounts,
+        keys,
+        vault,
+        router,
+    })
+}
+
+/// Opens the directory and refuses a PostgreSQL that answers before it has written.
+async fn open_directory(storage: &Storage) -> Result<Directory, BuildError> {
+    let directory = match storage {
+        Storage::Memory => Directory::memory()?,
+        Storage::Files(folder) => Directory::file(&folder.join("directory.db"))?,
+        Storage::Postgres(url) => Directory::postgres(url)?,
+    };
+    if let Directory::Postgres(database) = &directory {
+        let wrong = database.unsafe_settings().await?;
+        if !wrong.is_empty() {
+            return Err(BuildError::Unsafe(wrong.join(", ")));
+        }
+    }
+    Ok(directory)
+}
+
+impl App {
+    /// Housekeeping for as long as it is polled: revocations of other nodes every 2 s, the rest once a minute.
+    pub fn housekeeping(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (platform, accounts, keys) = (
+            self.platform.clone(),
+            self.accounts.clone(),
+            self.keys.clone(),
+        );
+        async move {
+            let mut tick = tokio::time::interval(Duration::from_secs(2));
+            tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            for round in 0u64.. {
+                tick.tick().await;
+                log_failure("revocations", accounts.learn_revocations().await);
+                if round % 30 == 0 {
+                    platform.limits.sweep();
+                    log_failure("accounts sweep", accounts.sweep().await);
+                    log_failure("keys sweep", keys.sweep().await);
+                }
+            }
+        }
+    }
+}
+
+fn log_failure(task: &'static str, outcome: Result<(), ApiError>) {
+    if let Err(error) = outcome {
+        tracing::warn!(task, code = ?error.code, "housekeeping failed, tried again later");
+    }
+}
