@@ -3,6 +3,11 @@
 //! Knows: keys, signatures, ciphertext and the rules that bind them to identities. Must never know: a network, a file,
 //! a clock, a table, what a message says. Bytes: `docs/protocol/`; known answers: `docs/protocol/vectors/`.
 
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
+
 pub mod account_secret;
 mod aead;
 mod body;

@@ -3,6 +3,11 @@
 //! Knows: shapes, sizes and codecs. Must never know: a key, a socket, a file, a clock.
 //! The byte layouts are specified in `docs/protocol/`; the protobuf files in `schema/` are the published spec.
 
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
+
 pub mod account_log;
 pub mod api;
 pub mod b64;

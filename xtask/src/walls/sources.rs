@@ -29,6 +29,13 @@ pub fn faults(root: &Path) -> Result<Vec<String>> {
             );
         }
     }
+    for name in PURE {
+        let head = fs::read_to_string(root.join(format!("crates/{name}/src/lib.rs")))?;
+        faults.extend(
+            missing_lints(&head)
+                .map(|lint| format!("crates/{name}/src/lib.rs does not deny {lint}")),
+        );
+    }
     for (folder, rule) in [
         ("crates/proto", phone_faults as fn(&str) -> Vec<String>),
         ("crates/server/src", phone_faults),
@@ -80,6 +87,16 @@ fn pure_faults(source: &str) -> Vec<String> {
     faults
         .map(|(at, fault)| format!(":{}: {fault}", tree::line_of(&code, at)))
         .collect()
+}
+
+/// Lints a pure crate denies in its head: remote input must not be able to stop it.
+fn missing_lints(head: &str) -> impl Iterator<Item = &'static str> {
+    let lints = [
+        "clippy::unwrap_used",
+        "clippy::expect_used",
+        "clippy::panic",
+    ];
+    lints.into_iter().filter(move |lint| !head.contains(lint))
 }
 
 /// Nothing on the wire or in the relay's tables is a phone number. The issue that brings them brings their hashing.
@@ -146,6 +163,15 @@ mod tests {
         assert_eq!(
             pure_faults("// async is for shells\nlet asynchronous = 1;"),
             Vec::<String>::new()
+        );
+    }
+
+    #[test]
+    fn a_pure_crate_that_may_panic_is_found() {
+        let head = "#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::panic))]";
+        assert_eq!(
+            missing_lints(head).collect::<Vec<_>>(),
+            ["clippy::expect_used"]
         );
     }
 
