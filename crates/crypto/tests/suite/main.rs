@@ -4,6 +4,7 @@ mod account_log;
 mod bundle;
 mod fork;
 mod safety_number;
+mod signatures;
 mod terms;
 mod vectors;
 mod wire;
