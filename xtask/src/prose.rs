@@ -47,7 +47,10 @@ pub fn run() -> Result<()> {
             .and_then(|e| e.to_str())
             .unwrap_or_default();
         let plain = ending.is_empty() || TEXT.contains(&ending);
-        if !plain || shown.ends_with("package-lock.json") {
+        // Other people's files, taken as they are.
+        let foreign =
+            shown.ends_with("package-lock.json") || shown.starts_with("crates/server/assets/");
+        if !plain || foreign {
             continue;
         }
         let Ok(text) = fs::read_to_string(root.join(&file)) else {
@@ -86,21 +89,33 @@ fn setting_faults(root: &Path) -> Result<Vec<String>> {
     Ok(unexplained(&read, &example, &documents))
 }
 
-/// Names in `env = "NAME"` of an argument.
+/// Names in `env = "NAME"` of an argument, `environment.get("NAME")` and `env::var("NAME")`.
 fn settings_read(source: &str) -> Vec<String> {
-    let quoted = source
-        .match_indices("env = \"")
-        .filter_map(|(at, head)| source[at + head.len()..].split_once('"'));
-    quoted.map(|(name, _)| name.to_owned()).collect()
+    let heads = ["env = \"", "get(\"", "env::var(\"", "env::var_os(\""];
+    let quoted = heads.iter().flat_map(|head| {
+        source
+            .match_indices(head)
+            .filter_map(|(at, _)| source[at + head.len()..].split_once('"'))
+    });
+    let names = quoted
+        .map(|(name, _)| name.to_owned())
+        .filter(|name| is_setting(name));
+    // HOME is the system's, not ours.
+    names.filter(|name| name != "HOME").collect()
+}
+
+fn is_setting(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c == '_')
 }
 
 fn unexplained(read: &[String], example: &str, documents: &str) -> Vec<String> {
     let lines = example
         .lines()
         .filter_map(|line| line.trim_start_matches('#').split_once('='));
-    let is_name =
-        |name: &&str| !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c == '_');
-    let listed: Vec<_> = lines.map(|(name, _)| name).filter(is_name).collect();
+    let listed: Vec<_> = lines
+        .map(|(name, _)| name)
+        .filter(|name| is_setting(name))
+        .collect();
     let missing = read.iter().filter(|name| !listed.contains(&name.as_str()));
     let missing = missing.map(|name| format!(".env.example does not list {name}, which is read"));
     let silent = listed
@@ -264,7 +279,9 @@ mod tests {
 
     #[test]
     fn a_setting_nobody_explains_is_found() {
-        let read = settings_read("#[arg(long, env = \"DATABASE_URL\")]\n#[arg(env = \"NEW_ONE\")]");
+        let read = settings_read(
+            "#[arg(env = \"DATABASE_URL\")]\nenvironment.get(\"NEW_ONE\"); map.get(\"key\")",
+        );
         let example = "# Settings = names\n#DATABASE_URL=postgres://x\nOLD_ONE=\n";
         assert_eq!(
             unexplained(&read, example, "`DATABASE_URL` is"),
