@@ -1,0 +1,78 @@
+/** Dates and sizes in the person's own language; all times are milliseconds since 1970, UTC. */
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+function startOfDay(ms: number): number {
+  const date = new Date(ms);
+  return new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
+}
+
+/** Whole calendar days between two moments in local time; 0 = the same day. */
+export function daysBetween(earlierMs: number, laterMs: number): number {
+  return Math.round((startOfDay(laterMs) - startOfDay(earlierMs)) / DAY_MS);
+}
+
+/** 18:53 or 6:53 pm, as the language has it. */
+export function formatClock(ms: number, locale: string): string {
+  return new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit' }).format(ms);
+}
+
+/** Time for a list: the clock today, "Yesterday", a weekday this week, else a short date. */
+export function formatListTime(ms: number, nowMs: number, locale: string): string {
+  const days = daysBetween(ms, nowMs);
+  if (days <= 0) return formatClock(ms, locale);
+  if (days === 1) return relativeDay(-1, locale);
+  if (days < 7) return new Intl.DateTimeFormat(locale, { weekday: 'short' }).format(ms);
+  return formatDate(ms, nowMs, locale);
+}
+
+/** Heading of a day in a conversation. */
+export function formatDay(ms: number, nowMs: number, locale: string): string {
+  const days = daysBetween(ms, nowMs);
+  if (days === 0) return relativeDay(0, locale);
+  if (days === 1) return relativeDay(-1, locale);
+  const sameYear = new Date(ms).getFullYear() === new Date(nowMs).getFullYear();
+  return new Intl.DateTimeFormat(locale, {
+    weekday: 'long',
+    day: 'numeric',
+    month: 'long',
+    year: sameYear ? undefined : 'numeric',
+  }).format(ms);
+}
+
+/** 12 Nov, with the year when it is another one. */
+export function formatDate(ms: number, nowMs: number, locale: string): string {
+  const sameYear = new Date(ms).getFullYear() === new Date(nowMs).getFullYear();
+  return new Intl.DateTimeFormat(locale, {
+    day: 'numeric',
+    month: 'short',
+    year: sameYear ? undefined : 'numeric',
+  }).format(ms);
+}
+
+/** Date and clock, for details and logs. */
+export function formatMoment(ms: number, locale: string): string {
+  return new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' }).format(ms);
+}
+
+/** 84 KB, 1.8 MB. */
+export function formatBytes(bytes: number, locale: string): string {
+  const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte'] as const;
+  let value = bytes;
+  let step = 0;
+  while (value >= 1000 && step < units.length - 1) {
+    value /= 1000;
+    step += 1;
+  }
+  return new Intl.NumberFormat(locale, {
+    style: 'unit',
+    unit: units[step],
+    unitDisplay: 'short',
+    maximumFractionDigits: value < 10 && step > 0 ? 1 : 0,
+  }).format(value);
+}
+
+function relativeDay(days: number, locale: string): string {
+  const word = new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }).format(days, 'day');
+  return word.charAt(0).toLocaleUpperCase(locale) + word.slice(1);
+}
