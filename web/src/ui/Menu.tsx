@@ -27,15 +27,18 @@ export function Menu({
   label,
   entries,
   trigger,
+  open,
   onOpenChange,
 }: {
   label: string;
   entries: readonly MenuEntry[];
   trigger: ReactElement<Record<string, unknown>, string>;
+  /** Set to open it from elsewhere, as a context menu does. */
+  open?: boolean;
   onOpenChange?: (open: boolean) => void;
 }) {
   return (
-    <MenuTrigger onOpenChange={onOpenChange}>
+    <MenuTrigger isOpen={open} onOpenChange={onOpenChange}>
       <Pressable>{trigger}</Pressable>
       <Popover
         placement="bottom end"

@@ -22,7 +22,20 @@ export function PaneHeader({ title, onBack, children }: { title: string; onBack?
 }
 
 /** A page of settings or details: 680 wide, centred, scrolls on its own. */
-export function Page({ title, lead, onBack, children }: { title: string; lead?: ReactNode; onBack?: () => void; children: ReactNode }) {
+export function Page({
+  title,
+  lead,
+  onBack,
+  alwaysBack,
+  children,
+}: {
+  title: string;
+  lead?: ReactNode;
+  onBack?: () => void;
+  /** Wide screens have the list beside the page; without it they need the arrow too. */
+  alwaysBack?: boolean;
+  children: ReactNode;
+}) {
   const { _ } = useLingui();
   return (
     <div className="min-h-0 flex-1 overflow-y-auto px-4 pt-3 pb-8 md:px-10 md:py-8">
@@ -33,7 +46,7 @@ export function Page({ title, lead, onBack, children }: { title: string; lead?: 
               icon={ArrowLeft}
               label={_('ui.back')}
               onClick={onBack}
-              className="-ms-2 md:hidden rtl:rotate-180"
+              className={classes('-ms-2 rtl:rotate-180', !alwaysBack && 'md:hidden')}
             />
           )}
           <h1 className="text-20 tracking-tight md:text-24">{title}</h1>

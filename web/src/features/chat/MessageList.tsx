@@ -1,0 +1,251 @@
+import { useLingui } from '@lingui/react';
+import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react';
+import { Virtualizer, type VirtualizerHandle } from 'virtua';
+import { now } from '../../core/clock';
+import { daysBetween, formatDay } from '../../ui/format';
+import { JumpButton } from '../../ui/JumpButton';
+import { Skeleton } from '../../ui/Skeleton';
+import { TypingDots } from '../../ui/TypingDots';
+import { useNow } from '../../ui/useNow';
+import { MessageRow, type MessageActions } from './MessageRow';
+import { isBubble, toRows, type Row } from './timeline';
+import type { Timeline } from './useTimeline';
+
+/** Nearer to the end than this counts as "at the end". */
+const END_PX = 48;
+/** The window that follows the eye moves when the middle of the screen moved by this many messages. */
+const LOOK_STEP = 20;
+
+const sameDay = (a: number, b: number) => daysBetween(a, b) === 0;
+
+/** The messages of one conversation: virtual, keeps its place, one tab stop, arrows between messages. */
+export function MessageList({
+  timeline,
+  hidden,
+  name,
+  typing,
+  found,
+  canWrite,
+  singleKeys,
+  unreadFrom,
+  unreadCount,
+  actions,
+  onSeen,
+}: {
+  timeline: Timeline;
+  hidden: ReadonlySet<string>;
+  name: string;
+  typing: boolean;
+  found: string | null;
+  canWrite: boolean;
+  singleKeys: boolean;
+  /** The unread line stays where it was when the conversation was opened. */
+  unreadFrom: string | null;
+  unreadCount: number;
+  actions: MessageActions;
+  /** The newest message is on screen. */
+  onSeen: (messageId: string) => void;
+}) {
+  const { _, i18n } = useLingui();
+  const nowMs = useNow(now);
+  const scroller = useRef<HTMLDivElement>(null);
+  const list = useRef<VirtualizerHandle>(null);
+  const atEnd = useRef(true);
+  const looked = useRef(-1);
+  const [away, setAway] = useState(false);
+  const [seenUpTo, setSeenUpTo] = useState<string | null>(null);
+  const [focusedId, setFocusedId] = useState<string | null>(null);
+  const focusWanted = useRef(false);
+
+  const rows = useMemo(
+    () =>
+      toRows(
+        timeline.items.filter((item) => !hidden.has(item.message_id)),
+        unreadFrom,
+        sameDay,
+      ),
+    [timeline.items, hidden, unreadFrom],
+  );
+  const firstId = rows[0]?.item.message_id;
+  const lastId = rows[rows.length - 1]?.item.message_id;
+
+  // When older messages are put before what is shown, the place on screen must not move.
+  const [knownFirst, setKnownFirst] = useState(firstId);
+  const prepended = knownFirst !== undefined && firstId !== knownFirst && rows.some((row) => row.item.message_id === knownFirst);
+  if (firstId !== knownFirst && !prepended) setKnownFirst(firstId);
+  useEffect(() => setKnownFirst(firstId), [firstId]);
+
+  const toEnd = useCallback(() => {
+    if (rows.length > 0) list.current?.scrollToIndex(rows.length - 1, { align: 'end' });
+    const element = scroller.current;
+    if (element) element.scrollTop = element.scrollHeight;
+  }, [rows.length]);
+
+  useLayoutEffect(() => {
+    if (found === null && atEnd.current && !timeline.has_newer) toEnd();
+  }, [lastId, typing, found, timeline.has_newer, toEnd]);
+
+  const foundIndex = found === null ? -1 : rows.findIndex((row) => row.item.message_id === found);
+  useLayoutEffect(() => {
+    if (foundIndex < 0) return;
+    atEnd.current = false;
+    list.current?.scrollToIndex(foundIndex, { align: 'center' });
+    // Only when another message was asked for: new messages must not pull the eye back.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+  }, [found, foundIndex >= 0]);
+
+  // The composer grew, the keyboard opened: whoever was at the end stays there.
+  useEffect(() => {
+    const element = scroller.current;
+    if (!element || typeof ResizeObserver === 'undefined') return;
+    const observer = new ResizeObserver(() => {
+      if (atEnd.current) element.scrollTop = element.scrollHeight;
+    });
+    observer.observe(element);
+    for (const child of element.children) observer.observe(child);
+    return () => observer.disconnect();
+  }, []);
+
+  const onScroll = useCallback(() => {
+    const element = scroller.current;
+    if (!element) return;
+    const left = element.scrollHeight - element.scrollTop - element.clientHeight;
+    atEnd.current = left < END_PX;
+    setAway(left > element.clientHeight / 2);
+    const middle = list.current?.findItemIndex(
+      Math.max(0, element.scrollTop + element.clientHeight / 2),
+    );
+    if (middle === undefined || atEnd.current) return;
+    if (Math.abs(middle - looked.current) < LOOK_STEP) return;
+    const row = rows[middle];
+    if (!row) return;
+    looked.current = middle;
+    timeline.look(row.item.message_id);
+  }, [rows, timeline]);
+
+  // Seen means: on screen, at the end, while the page is visible.
+  useEffect(() => {
+    const report = () => {
+      if (!lastId || timeline.has_newer || document.visibilityState !== 'visible' || !atEnd.current) return;
+      setSeenUpTo(lastId);
+      onSeen(lastId);
+    };
+    report();
+    document.addEventListener('visibilitychange', report);
+    return () => document.removeEventListener('visibilitychange', report);
+  }, [lastId, away, timeline.has_newer, onSeen]);
+
+  const newBelow = useMemo(() => {
+    const from = rows.findIndex((row) => row.item.message_id === seenUpTo);
+    return from < 0 ? 0 : rows.slice(from + 1).filter((row) => !row.item.from_me && isBubble(row.item)).length;
+  }, [rows, seenUpTo]);
+
+  const focusedIndex = focusedId === null ? rows.length - 1 : rows.findIndex((row) => row.item.message_id === focusedId);
+  const moveTo = (index: number) => {
+    const row = rows[Math.max(0, Math.min(rows.length - 1, index))];
+    if (!row) return;
+    focusWanted.current = true;
+    atEnd.current = false;
+    setFocusedId(row.item.message_id);
+    list.current?.scrollToIndex(rows.indexOf(row), { align: 'nearest' });
+  };
+  useEffect(() => {
+    if (!focusWanted.current || focusedId === null) return;
+    focusWanted.current = false;
+    const frame = requestAnimationFrame(() =>
+      scroller.current?.querySelector<HTMLElement>(`[data-message="${CSS.escape(focusedId)}"]`)?.focus(),
+    );
+    return () => cancelAnimationFrame(frame);
+  }, [focusedId]);
+
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    const steps: Record<string, () => void> = {
+      ArrowUp: () => moveTo(focusedIndex - 1),
+      ArrowDown: () => moveTo(focusedIndex + 1),
+      Home: () => moveTo(0),
+      End: () => moveTo(rows.length - 1),
+    };
+    const onMessage = (event.target as HTMLElement).dataset['message'] !== undefined;
+    const step = onMessage ? steps[event.key] : undefined;
+    if (!step) return;
+    event.preventDefault();
+    step();
+  };
+
+  return (
+    <div className="relative min-h-0 flex-1">
+      <div
+        ref={scroller}
+        onScroll={onScroll}
+        onKeyDown={onKeyDown}
+        role="log"
+        aria-label={_('chat.messagesWith', { name })}
+        aria-live="off"
+        className="flex h-full flex-col overflow-y-auto overscroll-contain [overflow-anchor:none] md:px-6"
+      >
+        <div className="grow" />
+        {timeline.loading && <TimelineSkeleton />}
+        <Virtualizer ref={list} shift={prepended} scrollRef={scroller}>
+          {rows.map((row, index) => (
+            <MessageRow
+              key={row.item.message_id}
+              row={row}
+              name={name}
+              day={row.dayStarts ? formatDay(row.item.at_ms, nowMs, i18n.locale) : ''}
+              unread={unreadCount}
+              focused={index === focusedIndex && (focusedId !== null || index === rows.length - 1)}
+              found={row.item.message_id === found}
+              canWrite={canWrite}
+              singleKeys={singleKeys}
+              actions={actions}
+              onFocusRow={setFocusedId}
+            />
+          ))}
+        </Virtualizer>
+        <div className="mx-auto w-full max-w-170 px-3 pt-3 pb-2 md:px-0">
+          {typing && <TypingDots label={_('chat.isTyping', { name })} />}
+        </div>
+      </div>
+      <Announcer rows={rows} name={name} />
+      {(away || timeline.has_newer) && (
+        <JumpButton
+          count={newBelow}
+          onPress={() => {
+            atEnd.current = true;
+            timeline.toLatest();
+            requestAnimationFrame(toEnd);
+          }}
+        />
+      )}
+    </div>
+  );
+}
+
+/** Says new messages of the open conversation, politely and once. */
+function Announcer({ rows, name }: { rows: readonly Row[]; name: string }) {
+  const last = rows[rows.length - 1]?.item;
+  const [spoken, setSpoken] = useState({ id: last?.message_id, text: '' });
+  if (last && last.message_id !== spoken.id) {
+    const isNew = rows.some((row) => row.item.message_id === spoken.id) && !last.from_me && last.body.type === 'text';
+    setSpoken({
+      id: last.message_id,
+      text: isNew && last.body.type === 'text' ? `${name}: ${last.body.text}` : '',
+    });
+  }
+  return (
+    <p aria-live="polite" className="sr-only">
+      {spoken.text}
+    </p>
+  );
+}
+
+function TimelineSkeleton() {
+  return (
+    <div aria-busy className="mx-auto flex w-full max-w-170 flex-col gap-3 px-3 md:px-0">
+      <Skeleton className="h-10 w-56 rounded-lg" />
+      <Skeleton className="h-10 w-40 self-end rounded-lg" />
+      <Skeleton className="h-16 w-72 rounded-lg" />
+    </div>
+  );
+}

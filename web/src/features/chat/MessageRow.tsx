@@ -1,0 +1,312 @@
+import { useLingui } from '@lingui/react';
+import { Copy, Ellipsis, Info, Pencil, Reply, RotateCw, SmilePlus, Trash2 } from 'lucide-react';
+import { memo, useState } from 'react';
+import { Bubble, FailedLine, HealingRow, Tombstone } from '../../ui/Bubble';
+import { classes } from '../../ui/classes';
+import { useTickWord } from '../../ui/DeliveryTicks';
+import { quickReactions } from '../../ui/emoji';
+import { formatClock } from '../../ui/format';
+import { IconButton } from '../../ui/IconButton';
+import { DaySeparator, SystemLine, UnreadLine } from '../../ui/Lines';
+import { Menu, type MenuEntry } from '../../ui/Menu';
+import { useRefusalText } from '../../ui/refusals';
+import { useBodyText } from './messageText';
+import { isBubble, type Row } from './timeline';
+
+export interface MessageActions {
+  reply: (id: string) => void;
+  edit: (id: string) => void;
+  remove: (id: string) => void;
+  react: (id: string, emoji: string) => void;
+  retry: (id: string) => void;
+  details: (id: string) => void;
+  copy: (text: string) => void;
+  open: (id: string) => void;
+}
+
+export const MessageRow = memo(function MessageRow({
+  row,
+  name,
+  day,
+  unread,
+  focused,
+  found,
+  canWrite,
+  singleKeys,
+  actions,
+  onFocusRow,
+}: {
+  row: Row;
+  name: string;
+  day: string;
+  unread: number;
+  focused: boolean;
+  found: boolean;
+  canWrite: boolean;
+  /** R, E and Delete act on the focused message. */
+  singleKeys: boolean;
+  actions: MessageActions;
+  onFocusRow: (id: string) => void;
+}) {
+  const { _, i18n } = useLingui();
+  const bodyText = useBodyText(name);
+  const tickWord = useTickWord();
+  const refusalText = useRefusalText();
+  const [over, setOver] = useState(false);
+  const [menuOpen, setMenuOpen] = useState(false);
+  const [reacting, setReacting] = useState(false);
+  const { item } = row;
+  const id = item.message_id;
+  const clock = formatClock(item.at_ms, i18n.locale);
+  const text = bodyText(item.body, item.from_me);
+  const author = item.from_me ? _('ui.you') : name;
+  const state = item.state?.type;
+  const label =
+    item.body.type === 'system' ? text : [author, clock, text, state && tickWord(state)].filter(Boolean).join(', ');
+  const written = isBubble(item);
+  const withTools = item.body.type !== 'system' && (over || menuOpen || focused || reacting);
+
+  const keyAction = (key: string): (() => void) | undefined => {
+    if (item.body.type === 'system') return undefined;
+    if (key === 'Enter' || key === ' ') return () => setMenuOpen(true);
+    if (!singleKeys) return undefined;
+    if (key === 'Delete') return () => actions.remove(id);
+    if (!written || !canWrite) return undefined;
+    if (key.toLowerCase() === 'r') return () => actions.reply(id);
+    if (key.toLowerCase() === 'e') return () => setReacting(true);
+    return undefined;
+  };
+
+  return (
+    <div className="mx-auto w-full max-w-170 px-3 md:px-0">
+      {row.dayStarts && <DaySeparator>{day}</DaySeparator>}
+      {row.unreadStarts && <UnreadLine>{_('chat.newMessages', { count: unread })}</UnreadLine>}
+      <div
+        role="article"
+        aria-label={label}
+        data-message={id}
+        tabIndex={focused ? 0 : -1}
+        onFocus={() => onFocusRow(id)}
+        onPointerEnter={(event) => {
+          if (event.pointerType === 'mouse') setOver(true);
+        }}
+        onPointerLeave={() => setOver(false)}
+        onContextMenu={(event) => {
+          if (item.body.type === 'system' || getSelection()?.toString()) return;
+          event.preventDefault();
+          setMenuOpen(true);
+        }}
+        onKeyDown={(event) => {
+          if (event.target !== event.currentTarget || event.ctrlKey || event.metaKey || event.altKey) return;
+          const act = keyAction(event.key);
+          if (!act) return;
+          event.preventDefault();
+          act();
+        }}
+        className={classes(
+          'group rounded-md outline-offset-4',
+          row.position === 'only' || row.position === 'start' ? 'pt-3' : 'pt-1',
+          item.reactions.length > 0 && 'pb-5',
+        )}
+      >
+        {item.body.type === 'system' ? (
+          <SystemLine>{text}</SystemLine>
+        ) : (
+          <div className={classes('flex items-center gap-2', item.from_me && 'flex-row-reverse')}>
+            <Body
+              row={row}
+              text={text}
+              clock={clock}
+              found={found}
+              author={name}
+              actions={actions}
+            />
+            <div className={classes('relative h-9 w-0 shrink-0', !withTools && 'invisible')}>
+              {withTools && (
+                <Tools
+                  row={row}
+                  canWrite={canWrite}
+                  actions={actions}
+                  menuOpen={menuOpen}
+                  setMenuOpen={setMenuOpen}
+                  reacting={reacting}
+                  setReacting={setReacting}
+                />
+              )}
+            </div>
+          </div>
+        )}
+        {item.state?.type === 'failed' && (
+          <div className="text-end">
+            <FailedLine
+              text={_('chat.notSent', { why: refusalText(item.state.code) })}
+              action={_('chat.tryAgain')}
+              onAction={() => actions.retry(id)}
+            />
+          </div>
+        )}
+        {item.state?.type === 'not_delivered' && (
+          <p className="mt-1 text-end text-12 font-medium text-danger">{_('chat.notDelivered')}</p>
+        )}
+      </div>
+    </div>
+  );
+});
+
+function Body({ row, text, clock, found, author, actions }: { row: Row; text: string; clock: string; found: boolean; author: string; actions: MessageActions }) {
+  const { _ } = useLingui();
+  const { item, position } = row;
+  const last = position === 'only' || position === 'end';
+  switch (item.body.type) {
+    case 'text': {
+      const quote = item.body.reply_to;
+      return (
+        <Bubble
+          direction={item.from_me ? 'out' : 'in'}
+          position={position}
+          text={item.body.text}
+          edited={item.body.edited}
+          time={last ? clock : undefined}
+          tick={item.state?.type}
+          found={found}
+          quote={
+            quote
+              ? {
+                  author: quote.from_me ? _('ui.you') : author,
+                  text: quote.available ? quote.text : _('chat.quoteGone'),
+                  onOpen: quote.available ? () => actions.open(quote.message_id) : undefined,
+                }
+              : undefined
+          }
+          reactions={item.reactions.map((reaction) => ({
+            emoji: reaction.emoji,
+            mine: reaction.from_me,
+            count: Number(reaction.from_me) + Number(reaction.from_them),
+            by: [reaction.from_me && _('ui.you'), reaction.from_them && author].filter(Boolean).join(', '),
+          }))}
+          onReaction={(emoji) => actions.react(item.message_id, emoji)}
+        />
+      );
+    }
+    case 'healing':
+      return <HealingRow>{text}</HealingRow>;
+    case 'deleted':
+    case 'lost':
+    case 'unsupported':
+      return <Tombstone kind={item.body.type}>{text}</Tombstone>;
+    case 'system':
+      return null;
+  }
+}
+
+function Tools({
+  row,
+  canWrite,
+  actions,
+  menuOpen,
+  setMenuOpen,
+  reacting,
+  setReacting,
+}: {
+  row: Row;
+  canWrite: boolean;
+  actions: MessageActions;
+  menuOpen: boolean;
+  setMenuOpen: (open: boolean) => void;
+  reacting: boolean;
+  setReacting: (open: boolean) => void;
+}) {
+  const { _ } = useLingui();
+  const { item } = row;
+  const id = item.message_id;
+  const { body } = item;
+  const written = body.type === 'text';
+  const entries: MenuEntry[] = [];
+  if (written && canWrite)
+    entries.push(
+      { id: 'reply', label: _('chat.reply'), icon: Reply, shortcut: 'R', onAction: () => actions.reply(id) },
+      { id: 'react', label: _('chat.react'), icon: SmilePlus, shortcut: 'E', onAction: () => setReacting(true) },
+    );
+  if (written && item.from_me && canWrite)
+    entries.push({ id: 'edit', label: _('chat.edit'), icon: Pencil, onAction: () => actions.edit(id) });
+  if (written) entries.push({ id: 'copy', label: _('ui.copy'), icon: Copy, onAction: () => actions.copy(body.text) });
+  if (item.state?.type === 'failed')
+    entries.push({ id: 'retry', label: _('chat.tryAgain'), icon: RotateCw, onAction: () => actions.retry(id) });
+  entries.push(
+    { id: 'details', label: _('chat.details'), icon: Info, onAction: () => actions.details(id) },
+    {
+      id: 'delete',
+      label: _('chat.delete'),
+      icon: Trash2,
+      shortcut: 'Del',
+      danger: true,
+      separated: true,
+      onAction: () => actions.remove(id),
+    },
+  );
+  return (
+    <div
+      className={classes(
+        'absolute top-0 z-3 flex rounded-md bg-raised p-0.5 shadow-1 ring-1 ring-divider forced:border',
+        item.from_me ? 'end-0' : 'start-0',
+      )}
+    >
+      {reacting ? (
+        <QuickReactions
+          onPick={(emoji) => {
+            setReacting(false);
+            actions.react(id, emoji);
+          }}
+          onClose={() => setReacting(false)}
+        />
+      ) : (
+        <>
+          {written && canWrite && (
+            <>
+              <IconButton icon={Reply} size="sm" label={_('chat.reply')} tabIndex={-1} onClick={() => actions.reply(id)} />
+              <IconButton icon={SmilePlus} size="sm" label={_('chat.react')} tabIndex={-1} onClick={() => setReacting(true)} />
+            </>
+          )}
+          <Menu
+            label={_('chat.messageMenu')}
+            entries={entries}
+            open={menuOpen}
+            onOpenChange={setMenuOpen}
+            trigger={<IconButton icon={Ellipsis} size="sm" label={_('chat.messageMenu')} tabIndex={-1} />}
+          />
+        </>
+      )}
+    </div>
+  );
+}
+
+function QuickReactions({ onPick, onClose }: { onPick: (emoji: string) => void; onClose: () => void }) {
+  const { _ } = useLingui();
+  return (
+    <div
+      role="group"
+      aria-label={_('chat.react')}
+      className="flex"
+      onKeyDown={(event) => {
+        event.stopPropagation();
+        if (event.key === 'Escape') onClose();
+      }}
+      onBlur={(event) => {
+        if (!event.currentTarget.contains(event.relatedTarget)) onClose();
+      }}
+    >
+      {quickReactions.map((emoji, index) => (
+        <button
+          key={emoji}
+          type="button"
+          autoFocus={index === 0}
+          onClick={() => onPick(emoji)}
+          aria-label={_('chat.reactWith', { emoji })}
+          className="grid size-8 place-items-center rounded-[8px] text-17 hover:bg-press"
+        >
+          <span aria-hidden>{emoji}</span>
+        </button>
+      ))}
+    </div>
+  );
+}
