@@ -74,7 +74,10 @@ function BeforeAccount({ invited }: { invited: boolean }) {
   const toChats = () => void navigate(invited ? '/add' : '/', { replace: true });
   return (
     <Routes>
-      <Route path="/" element={<Welcome host={host} languagePicker={<LanguagePicker />} invited={invited} />} />
+      <Route
+        path="/"
+        element={<Welcome host={host} languagePicker={<LanguagePicker />} invited={invited} />}
+      />
       <Route path="/signup" element={<SignUp onDone={toChats} />} />
       <Route path="/login" element={<LogIn onDone={toChats} />} />
       <Route

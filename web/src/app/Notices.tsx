@@ -40,11 +40,12 @@ export function Notices({ account }: { account: AccountView }) {
           {_('notice.offlineDetail')}
         </Banner>
       )}
-      {account.state === 'ready' && (account.connection === 'connecting' || account.connection === 'catching_up') && (
-        <p role="status" className="px-5 pb-2 text-13 text-text-2">
-          {account.connection === 'connecting' ? _('notice.connecting') : _('notice.catchingUp')}
-        </p>
-      )}
+      {account.state === 'ready' &&
+        (account.connection === 'connecting' || account.connection === 'catching_up') && (
+          <p role="status" className="px-5 pb-2 text-13 text-text-2">
+            {account.connection === 'connecting' ? _('notice.connecting') : _('notice.catchingUp')}
+          </p>
+        )}
       {boot.state === 'ready' && !boot.persistent && (
         <Banner icon={HardDrive} tone="danger">
           {_('notice.memory')}
@@ -55,9 +56,7 @@ export function Notices({ account }: { account: AccountView }) {
           {_('storage.full')}
         </Banner>
       )}
-      {account.clock_ahead_ms !== null && (
-        <Banner icon={ClockAlert}>{_('notice.clock')}</Banner>
-      )}
+      {account.clock_ahead_ms !== null && <Banner icon={ClockAlert}>{_('notice.clock')}</Banner>}
       {updateReady && (
         <Banner
           icon={RefreshCw}

@@ -55,7 +55,8 @@ export function SignedIn({
   const groups = useShortcutGroups();
   const [switching, setSwitching] = useState(false);
   const [sheet, setSheet] = useState(false);
-  const [searchHere, setSearchHere] = useState(false);
+  /** The chat whose own search is open. */
+  const [searchIn, setSearchIn] = useState<string>();
   const settingsView = useQuery({ type: 'settings' });
   const settings = settingsView?.type === 'settings' ? settingsView.settings : undefined;
   const chatSettings: ChatSettings = {
@@ -84,7 +85,6 @@ export function SignedIn({
   useEffect(() => {
     if (invite) void navigate('/add');
   }, [invite, navigate]);
-  useEffect(() => setSearchHere(false), [openChat]);
   useEffect(() => {
     document.title = account.unread > 0 ? `(${account.unread}) SecureChat` : 'SecureChat';
   }, [account.unread]);
@@ -95,7 +95,7 @@ export function SignedIn({
       if (openChat === undefined) focusSearch();
       else void Promise.resolve(navigate('/')).then(() => requestAnimationFrame(focusSearch));
     },
-    searchHere: openChat === undefined ? focusSearch : () => setSearchHere(true),
+    searchHere: openChat === undefined ? focusSearch : () => setSearchIn(openChat),
     newChat: () => void navigate('/add'),
     previousChat: () => jump(-1, false),
     nextChat: () => jump(1, false),
@@ -129,8 +129,8 @@ export function SignedIn({
       conversationId={id}
       settings={chatSettings}
       detailsOpen={detailsOpen}
-      searchOpen={searchHere}
-      onSearchOpen={setSearchHere}
+      searchOpen={searchIn === id}
+      onSearchOpen={(open) => setSearchIn(open ? id : undefined)}
       onCopy={copyQuietly}
     />
   );
@@ -153,7 +153,9 @@ export function SignedIn({
         <Route
           path="/chats/:id"
           element={
-            <WithId>{(id) => frame({ view: 'main', place: 'chats', list: chats, main: conversation(id, false) })}</WithId>
+            <WithId>
+              {(id) => frame({ view: 'main', place: 'chats', list: chats, main: conversation(id, false) })}
+            </WithId>
           }
         />
         <Route
@@ -224,11 +226,21 @@ export function SignedIn({
         />
         <Route
           path="/requests"
-          element={frame({ view: 'list', place: 'chats', list: <RequestsPane selected={undefined} />, main: nothingOpen })}
+          element={frame({
+            view: 'list',
+            place: 'chats',
+            list: <RequestsPane selected={undefined} />,
+            main: nothingOpen,
+          })}
         />
         <Route
           path="/new"
-          element={frame({ view: 'list', place: 'contacts', list: <NewChatPane adding={false} />, main: adding })}
+          element={frame({
+            view: 'list',
+            place: 'contacts',
+            list: <NewChatPane adding={false} />,
+            main: adding,
+          })}
         />
         <Route
           path="/add"
@@ -264,13 +276,22 @@ function WithId({ children }: { children: (id: string, messageId: string) => Rea
 function InfoOfChat({ conversationId }: { conversationId: string }) {
   const view = useQuery({ type: 'conversation', conversation_id: conversationId });
   if (view?.type !== 'conversation') return null;
-  return <ContactInfo key={view.contact_id} contactId={view.contact_id} closeTo={`/chats/${conversationId}`} />;
+  return (
+    <ContactInfo key={view.contact_id} contactId={view.contact_id} closeTo={`/chats/${conversationId}`} />
+  );
 }
 
 function VerifyChat({ conversationId, onCopy }: { conversationId: string; onCopy: (text: string) => void }) {
   const view = useQuery({ type: 'conversation', conversation_id: conversationId });
   if (view?.type !== 'conversation') return null;
-  return <VerifyPage key={view.contact_id} contactId={view.contact_id} back={`/chats/${conversationId}`} onCopy={onCopy} />;
+  return (
+    <VerifyPage
+      key={view.contact_id}
+      contactId={view.contact_id}
+      back={`/chats/${conversationId}`}
+      onCopy={onCopy}
+    />
+  );
 }
 
 function focusSearch(): void {

@@ -57,7 +57,9 @@ function matches(event: Pressed, wanted: Combination, mac: boolean): boolean {
   const other = mac ? event.ctrlKey : event.metaKey;
   // The shortcut sheet: on many keyboards the slash itself needs Shift.
   const shiftFits = wanted.key === '/' || event.shiftKey === (wanted.shift ?? false);
-  return primary === (wanted.primary ?? false) && !other && event.altKey === (wanted.alt ?? false) && shiftFits;
+  return (
+    primary === (wanted.primary ?? false) && !other && event.altKey === (wanted.alt ?? false) && shiftFits
+  );
 }
 
 /** How a combination is written for people. */

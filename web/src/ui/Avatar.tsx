@@ -21,9 +21,14 @@ const sizes = {
 
 /** At most two letters that stand for a name; works for scripts without capital letters too. */
 export function initials(name: string): string {
-  const words = name.replace(/^@/, '').split(/[\s._-]+/u).filter(Boolean);
+  const words = name
+    .replace(/^@/, '')
+    .split(/[\s._-]+/u)
+    .filter(Boolean);
   const letters =
-    words.length > 1 ? words.slice(0, 2).map((word) => [...word][0] ?? '') : [...(words[0] ?? '?')].slice(0, 2);
+    words.length > 1
+      ? words.slice(0, 2).map((word) => [...word][0] ?? '')
+      : [...(words[0] ?? '?')].slice(0, 2);
   return letters.join('').toLocaleUpperCase();
 }
 

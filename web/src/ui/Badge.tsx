@@ -1,7 +1,17 @@
 import { classes } from './classes';
 
 /** A count. Quiet for muted chats. */
-export function Badge({ count, quiet, small, label }: { count: number; quiet?: boolean; small?: boolean; label?: string }) {
+export function Badge({
+  count,
+  quiet,
+  small,
+  label,
+}: {
+  count: number;
+  quiet?: boolean;
+  small?: boolean;
+  label?: string;
+}) {
   return (
     <span
       className={classes(

@@ -105,7 +105,9 @@ function Quote({ quote, own }: { quote: BubbleQuote; own: boolean }) {
   );
   const inside = (
     <>
-      <b className={classes('block font-semibold', own ? 'text-bubble-out-text' : 'text-text')}>{quote.author}</b>
+      <b className={classes('block font-semibold', own ? 'text-bubble-out-text' : 'text-text')}>
+        {quote.author}
+      </b>
       <span dir="auto" className="line-clamp-2 wrap-anywhere">
         {quote.text}
       </span>
@@ -177,7 +179,15 @@ export function Tombstone({ kind, children }: { kind: keyof typeof stones; child
 }
 
 /** The line under an own message that did not leave. */
-export function FailedLine({ text, action, onAction }: { text: string; action: string; onAction: () => void }) {
+export function FailedLine({
+  text,
+  action,
+  onAction,
+}: {
+  text: string;
+  action: string;
+  onAction: () => void;
+}) {
   return (
     <button
       type="button"

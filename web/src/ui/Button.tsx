@@ -61,7 +61,14 @@ export function Button({
       {...rest}
     >
       <span className={classes('inline-flex items-center gap-2', loading && 'opacity-0')}>
-        {Icon && <Icon size={size === 'sm' ? 16 : 20} strokeWidth={size === 'sm' ? 2 : 1.75} aria-hidden className="shrink-0" />}
+        {Icon && (
+          <Icon
+            size={size === 'sm' ? 16 : 20}
+            strokeWidth={size === 'sm' ? 2 : 1.75}
+            aria-hidden
+            className="shrink-0"
+          />
+        )}
         {children}
       </span>
       {loading && (

@@ -42,8 +42,24 @@ export function ChatRow({ row, selected }: { row: ChatRowData; selected?: boolea
       <span className="min-w-0">
         <span className="flex items-center gap-1">
           <span className="truncate font-semibold">{row.title}</span>
-          {row.muted && <BellOff size={14} strokeWidth={2.1} role="img" aria-label={_('ui.muted')} className="shrink-0 text-text-3" />}
-          {row.blocked && <Ban size={14} strokeWidth={2.1} role="img" aria-label={_('ui.blocked')} className="shrink-0 text-text-3" />}
+          {row.muted && (
+            <BellOff
+              size={14}
+              strokeWidth={2.1}
+              role="img"
+              aria-label={_('ui.muted')}
+              className="shrink-0 text-text-3"
+            />
+          )}
+          {row.blocked && (
+            <Ban
+              size={14}
+              strokeWidth={2.1}
+              role="img"
+              aria-label={_('ui.blocked')}
+              className="shrink-0 text-text-3"
+            />
+          )}
           <span className="flex-1" />
           {row.tick && <DeliveryTicks state={row.tick} onSurface />}
           <time
@@ -59,7 +75,15 @@ export function ChatRow({ row, selected }: { row: ChatRowData; selected?: boolea
           <span className={classes('min-w-0 flex-1 truncate text-13', unread ? 'text-text' : 'text-text-2')}>
             <RowPreview row={row} />
           </span>
-          {row.pinned && <Pin size={14} strokeWidth={2.1} role="img" aria-label={_('ui.pinned')} className="shrink-0 text-text-3" />}
+          {row.pinned && (
+            <Pin
+              size={14}
+              strokeWidth={2.1}
+              role="img"
+              aria-label={_('ui.pinned')}
+              className="shrink-0 text-text-3"
+            />
+          )}
           {unread && (
             <Badge count={row.unread} quiet={row.muted} label={_('ui.unreadCount', { count: row.unread })} />
           )}

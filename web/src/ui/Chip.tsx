@@ -2,7 +2,15 @@ import type { ReactNode } from 'react';
 import { classes } from './classes';
 
 /** A filter that is on or off. */
-export function Chip({ pressed, onPress, children }: { pressed: boolean; onPress: () => void; children: ReactNode }) {
+export function Chip({
+  pressed,
+  onPress,
+  children,
+}: {
+  pressed: boolean;
+  onPress: () => void;
+  children: ReactNode;
+}) {
   return (
     <button
       type="button"

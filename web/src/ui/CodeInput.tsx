@@ -18,7 +18,9 @@ export function CodeInput({
     const clean = typed.replace(/\s/g, '').toUpperCase();
     const next = [...characters];
     if (clean === '') next[index] = ' ';
-    [...clean].slice(0, labels.length - index).forEach((character, offset) => (next[index + offset] = character));
+    [...clean]
+      .slice(0, labels.length - index)
+      .forEach((character, offset) => (next[index + offset] = character));
     onChange(next.join('').trimEnd());
     const fields = field.closest('[data-code]')?.querySelectorAll('input');
     if (clean !== '') fields?.[Math.min(index + clean.length, labels.length - 1)]?.focus();

@@ -63,7 +63,10 @@ export function Composer({
   const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>) => {
     if (event.nativeEvent.isComposing) return;
     const plain = !event.shiftKey && !event.altKey && !event.ctrlKey && !event.metaKey;
-    if (event.key === 'Enter' && ((enterSends && plain) || (!enterSends && (event.ctrlKey || event.metaKey)))) {
+    if (
+      event.key === 'Enter' &&
+      ((enterSends && plain) || (!enterSends && (event.ctrlKey || event.metaKey)))
+    ) {
       event.preventDefault();
       send();
     } else if (event.key === 'ArrowUp' && value === '' && plain) {

@@ -4,7 +4,17 @@ import { useEffect, useState, type ReactNode } from 'react';
 import { Button } from './Button';
 
 /** A text to hand on, with the button that copies it. */
-export function CopyLine({ text, shown, onCopy, extra }: { text: string; shown?: string; onCopy: (text: string) => Promise<void>; extra?: ReactNode }) {
+export function CopyLine({
+  text,
+  shown,
+  onCopy,
+  extra,
+}: {
+  text: string;
+  shown?: string;
+  onCopy: (text: string) => Promise<void>;
+  extra?: ReactNode;
+}) {
   const { _ } = useLingui();
   const [copied, setCopied] = useState(false);
   useEffect(() => {

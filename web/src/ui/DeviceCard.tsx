@@ -3,7 +3,17 @@ import { Laptop } from 'lucide-react';
 import type { ReactNode } from 'react';
 
 /** One signed-in device: what it is called, when it was used, what can be done about it. */
-export function DeviceCard({ name, detail, current, action }: { name: string; detail: string; current: boolean; action?: ReactNode }) {
+export function DeviceCard({
+  name,
+  detail,
+  current,
+  action,
+}: {
+  name: string;
+  detail: string;
+  current: boolean;
+  action?: ReactNode;
+}) {
   const { _ } = useLingui();
   return (
     <div className="flex min-h-16 items-center gap-4 px-4 py-3 md:px-5">

@@ -1,7 +1,17 @@
 import type { ReactNode } from 'react';
 
 /** Nothing here yet: always says the one next action. */
-export function EmptyState({ title, children, actions, art }: { title: string; children?: ReactNode; actions?: ReactNode; art?: ReactNode }) {
+export function EmptyState({
+  title,
+  children,
+  actions,
+  art,
+}: {
+  title: string;
+  children?: ReactNode;
+  actions?: ReactNode;
+  art?: ReactNode;
+}) {
   return (
     <div className="flex flex-1 flex-col items-center justify-center gap-2 p-8 text-center">
       {art && <div className="mb-3">{art}</div>}
@@ -16,7 +26,15 @@ export function EmptyState({ title, children, actions, art }: { title: string; c
 export function BubblesArt() {
   return (
     <svg width="144" height="96" viewBox="0 0 144 96" fill="none" aria-hidden>
-      <rect x="1" y="13" width="92" height="48" rx="16" className="fill-surface stroke-divider" strokeWidth="2" />
+      <rect
+        x="1"
+        y="13"
+        width="92"
+        height="48"
+        rx="16"
+        className="fill-surface stroke-divider"
+        strokeWidth="2"
+      />
       <rect x="17" y="29" width="48" height="5" rx="2.5" className="fill-divider" />
       <rect x="17" y="41" width="32" height="5" rx="2.5" className="fill-divider" />
       <path

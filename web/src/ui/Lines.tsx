@@ -16,7 +16,15 @@ export function UnreadLine({ children }: { children: ReactNode }) {
 }
 
 /** Something that happened in the conversation and nobody wrote. */
-export function SystemLine({ icon: Icon, children, action }: { icon?: LucideIcon; children: ReactNode; action?: ReactNode }) {
+export function SystemLine({
+  icon: Icon,
+  children,
+  action,
+}: {
+  icon?: LucideIcon;
+  children: ReactNode;
+  action?: ReactNode;
+}) {
   return (
     <div className="flex flex-wrap items-center justify-center gap-1.5 pt-3 text-center text-13 text-text-2">
       {Icon && <Icon size={16} strokeWidth={2} aria-hidden className="shrink-0 text-text-3" />}

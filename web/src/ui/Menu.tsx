@@ -69,9 +69,7 @@ export function Menu({
                 className={classes('shrink-0', !entry.danger && 'text-text-2')}
               />
               <span className="flex-1">{entry.label}</span>
-              {entry.shortcut && (
-                <kbd className="font-sans text-12 text-text-2">{entry.shortcut}</kbd>
-              )}
+              {entry.shortcut && <kbd className="font-sans text-12 text-text-2">{entry.shortcut}</kbd>}
             </MenuItem>,
           ])}
         </AriaMenu>

@@ -5,7 +5,15 @@ import { classes } from './classes';
 import { IconButton } from './IconButton';
 
 /** Top of the list pane: a title and what can be done. */
-export function PaneHeader({ title, onBack, children }: { title: string; onBack?: () => void; children?: ReactNode }) {
+export function PaneHeader({
+  title,
+  onBack,
+  children,
+}: {
+  title: string;
+  onBack?: () => void;
+  children?: ReactNode;
+}) {
   const { _ } = useLingui();
   return (
     <header
@@ -14,7 +22,9 @@ export function PaneHeader({ title, onBack, children }: { title: string; onBack?
         onBack ? 'ps-2 md:ps-3' : 'ps-5',
       )}
     >
-      {onBack && <IconButton icon={ArrowLeft} label={_('ui.back')} onClick={onBack} className="rtl:rotate-180" />}
+      {onBack && (
+        <IconButton icon={ArrowLeft} label={_('ui.back')} onClick={onBack} className="rtl:rotate-180" />
+      )}
       <h1 className="min-w-0 flex-1 truncate text-20 tracking-tight max-md:text-24">{title}</h1>
       {children}
     </header>
@@ -59,7 +69,15 @@ export function Page({
 }
 
 /** One part of a page under its own heading. */
-export function Section({ title, description, children }: { title?: string; description?: ReactNode; children: ReactNode }) {
+export function Section({
+  title,
+  description,
+  children,
+}: {
+  title?: string;
+  description?: ReactNode;
+  children: ReactNode;
+}) {
   return (
     <section className="mt-7">
       {title && <h2 className="mb-2 text-15">{title}</h2>}

@@ -16,7 +16,13 @@ export function QrCode({ text, label, className }: { text: string; label: string
   }, [text]);
   return (
     <span className={classes('block rounded-lg border border-divider bg-white p-4', className)}>
-      <svg viewBox={`0 0 ${size} ${size}`} role="img" aria-label={label} shapeRendering="crispEdges" className="block size-full fill-ink">
+      <svg
+        viewBox={`0 0 ${size} ${size}`}
+        role="img"
+        aria-label={label}
+        shapeRendering="crispEdges"
+        className="block size-full fill-ink"
+      >
         <path d={path} />
       </svg>
     </span>

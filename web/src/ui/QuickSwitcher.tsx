@@ -63,7 +63,12 @@ export function QuickSwitcher({
             onKeyDown={onKeyDown}
             autoFocus
           />
-          <ul role="listbox" id={listId} aria-label={_('ui.results')} className="mt-2 max-h-80 overflow-y-auto">
+          <ul
+            role="listbox"
+            id={listId}
+            aria-label={_('ui.results')}
+            className="mt-2 max-h-80 overflow-y-auto"
+          >
             {items.map((item, index) => (
               <li key={item.id} role="option" aria-selected={index === chosen}>
                 <button

@@ -36,9 +36,7 @@ export function RadioGroup<T extends string>({
             className={classes(
               'relative flex min-w-0 cursor-pointer flex-col gap-3 rounded-lg bg-surface p-3 transition-colors hover:bg-hover forced:border',
               'has-focus-visible:outline-2 has-focus-visible:outline-offset-2 has-focus-visible:outline-electric',
-              option.value === value
-                ? 'inset-ring-2 inset-ring-electric'
-                : 'inset-ring-1 inset-ring-divider',
+              option.value === value ? 'inset-ring-2 inset-ring-electric' : 'inset-ring-1 inset-ring-divider',
             )}
           >
             {option.preview}

@@ -17,20 +17,30 @@ export interface NavEntry {
 }
 
 /** Main places, at the side of wide screens. */
-export function Rail({ entries, person }: { entries: readonly NavEntry[]; person: { name: string; seed: number; href: string; current: boolean } }) {
+export function Rail({
+  entries,
+  person,
+}: {
+  entries: readonly NavEntry[];
+  person: { name: string; seed: number; href: string; current: boolean };
+}) {
   const { _ } = useLingui();
   return (
     <nav aria-label={_('ui.mainNavigation')} className="hidden flex-col items-center gap-1 py-3 md:flex">
       <span className="mb-3">
         <Logo name="SecureChat" />
       </span>
-      {entries.filter((entry) => !entry.last).map((entry) => (
-        <RailItem key={entry.id} entry={entry} />
-      ))}
+      {entries
+        .filter((entry) => !entry.last)
+        .map((entry) => (
+          <RailItem key={entry.id} entry={entry} />
+        ))}
       <span className="flex-1" />
-      {entries.filter((entry) => entry.last).map((entry) => (
-        <RailItem key={entry.id} entry={entry} />
-      ))}
+      {entries
+        .filter((entry) => entry.last)
+        .map((entry) => (
+          <RailItem key={entry.id} entry={entry} />
+        ))}
       <a
         href={person.href}
         aria-label={_('ui.yourProfile')}

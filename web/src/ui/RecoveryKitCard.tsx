@@ -3,7 +3,17 @@ import { Logo } from './Logo';
 import { QrCode } from './QrCode';
 
 /** The page to keep like a house key. White in both themes; prints alone. */
-export function RecoveryKitCard({ groups, owner, host, made }: { groups: readonly string[]; owner: string; host: string; made: string }) {
+export function RecoveryKitCard({
+  groups,
+  owner,
+  host,
+  made,
+}: {
+  groups: readonly string[];
+  owner: string;
+  host: string;
+  made: string;
+}) {
   const { _ } = useLingui();
   return (
     <section

@@ -25,7 +25,8 @@ export function RichText({ text, linkClass = 'text-electric' }: { text: string; 
           {link.replace(/^https:\/\//, '')}
         </a>,
       );
-    else if (code) parts.push(<code className="rounded-sm bg-current/10 px-1 font-mono text-[0.9em]">{code}</code>);
+    else if (code)
+      parts.push(<code className="rounded-sm bg-current/10 px-1 font-mono text-[0.9em]">{code}</code>);
     else if (bold) parts.push(<strong className="font-semibold">{bold}</strong>);
     else if (italic) parts.push(<em>{italic}</em>);
     else if (struck) parts.push(<s>{struck}</s>);

@@ -59,12 +59,7 @@ export function SwitchRow({
       }}
       className="cursor-pointer"
     >
-      <SettingRow
-        title={title}
-        description={description}
-        titleId={`${id}-t`}
-        descriptionId={`${id}-d`}
-      >
+      <SettingRow title={title} description={description} titleId={`${id}-t`} descriptionId={`${id}-d`}>
         <Switch
           checked={checked}
           onChange={onChange}

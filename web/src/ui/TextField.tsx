@@ -31,10 +31,7 @@ export function TextField({
   const noteId = `${inputId}-note`;
   return (
     <div className={classes('flex flex-col gap-1.5', className)}>
-      <label
-        htmlFor={inputId}
-        className={labelHidden ? 'sr-only' : 'text-13 font-medium text-text-2'}
-      >
+      <label htmlFor={inputId} className={labelHidden ? 'sr-only' : 'text-13 font-medium text-text-2'}>
         {label}
       </label>
       <div
@@ -66,10 +63,7 @@ export function TextField({
       {(error || hint) && (
         <p
           id={noteId}
-          className={classes(
-            'flex items-start gap-1.5 text-13',
-            error ? 'text-danger' : 'text-text-2',
-          )}
+          className={classes('flex items-start gap-1.5 text-13', error ? 'text-danger' : 'text-text-2')}
           aria-live={error ? 'polite' : undefined}
         >
           {error && <CircleAlert size={16} strokeWidth={2} aria-hidden className="mt-px shrink-0" />}

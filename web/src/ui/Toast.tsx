@@ -12,7 +12,13 @@ export interface ToastData {
 }
 
 /** One line of feedback at the bottom; counts down when it can be undone. */
-export function Toast({ toast, onGone }: { toast: ToastData; onGone: (id: number, undone: boolean) => void }) {
+export function Toast({
+  toast,
+  onGone,
+}: {
+  toast: ToastData;
+  onGone: (id: number, undone: boolean) => void;
+}) {
   const { _ } = useLingui();
   const [left, setLeft] = useState(toast.seconds);
   useEffect(() => {

@@ -5,7 +5,15 @@ import { classes } from './classes';
 export type TrustState = 'verified' | 'unverified' | 'establishing' | 'new_identity' | 'frozen';
 
 /** Says how the conversation is protected, in one sentence. Colour only when something changed. */
-export function TrustLine({ state, since, className }: { state: TrustState; since?: string; className?: string }) {
+export function TrustLine({
+  state,
+  since,
+  className,
+}: {
+  state: TrustState;
+  since?: string;
+  className?: string;
+}) {
   const { _ } = useLingui();
   const changed = state === 'new_identity' || state === 'frozen';
   const Icon = state === 'frozen' ? OctagonAlert : KeyRound;

@@ -18,7 +18,10 @@ export function Starting() {
   }, []);
   return (
     <main className="grid min-h-dvh place-items-center">
-      <div role="status" className={slow ? 'flex animate-fade flex-col items-center gap-4 text-text-2' : 'sr-only'}>
+      <div
+        role="status"
+        className={slow ? 'flex animate-fade flex-col items-center gap-4 text-text-2' : 'sr-only'}
+      >
         <Logo size={56} />
         <Spinner />
         <span className="text-13">{_('boot.opening')}</span>
@@ -84,6 +87,8 @@ function useFailureTexts(): (kind: BootFailure) => FailureText {
         return { title: _('boot.wrongKeyTitle'), detail: _('boot.wrongKeyDetail'), erasable: true };
       case 'key_missing':
         return { title: _('boot.keyMissingTitle'), detail: _('boot.keyMissingDetail'), erasable: true };
+      case 'evicted':
+        return { title: _('boot.evictedTitle'), detail: _('boot.evictedDetail'), erasable: true };
       case 'full':
         return { title: _('boot.fullTitle'), detail: _('boot.fullDetail') };
       case 'no_storage':

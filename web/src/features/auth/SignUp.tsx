@@ -21,7 +21,7 @@ interface Faults {
 export function SignUp({ onDone }: { onDone: () => void }) {
   const { _ } = useLingui();
   const command = useCommand();
-  const { persist } = useStorage();
+  const storage = useStorage();
   const refusalText = useRefusalText();
   const [handle, setHandle] = useState('');
   const [password, setPassword] = useState('');
@@ -33,17 +33,19 @@ export function SignUp({ onDone }: { onDone: () => void }) {
     if (running) return;
     const found: Faults = {
       handle: HANDLE.test(handle) ? undefined : refusalText('handle_invalid'),
-      password: [...password].length >= PASSWORD_CHARACTERS_MIN ? undefined : refusalText('password_too_short'),
+      password:
+        [...password].length >= PASSWORD_CHARACTERS_MIN ? undefined : refusalText('password_too_short'),
     };
     setFaults(found);
     if (found.handle || found.password) return;
     setRunning(true);
     // Inside the click, as browsers want it; a refusal changes nothing here and is shown in the settings.
-    void persist();
+    void storage.persist();
     const result = await command({ type: 'sign_up', handle, password, display_name: '' });
     setRunning(false);
     if (result.type === 'ok') onDone();
-    else setFaults(place(result.refusal.code, refusalText(result.refusal.code, result.refusal.retry_after_s)));
+    else
+      setFaults(place(result.refusal.code, refusalText(result.refusal.code, result.refusal.retry_after_s)));
   };
 
   return (
@@ -109,7 +111,10 @@ function place(code: RefusalWord, text: string): Faults {
 
 export function FormFault({ text }: { text?: string }) {
   return (
-    <p role="alert" className={text ? 'mt-4 rounded-md bg-danger-tint px-4 py-3 text-13 text-danger' : 'sr-only'}>
+    <p
+      role="alert"
+      className={text ? 'mt-4 rounded-md bg-danger-tint px-4 py-3 text-13 text-danger' : 'sr-only'}
+    >
       {text}
     </p>
   );

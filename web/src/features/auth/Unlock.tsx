@@ -21,13 +21,18 @@ export function Unlock() {
     setRunning(true);
     const result = await vault.unlock(passphrase);
     setRunning(false);
-    if (!result.ok) setFault(result.reason === 'wrong_passphrase' ? _('auth.wrongPassphrase') : _('auth.unlockFailed'));
+    if (!result.ok)
+      setFault(result.reason === 'wrong_passphrase' ? _('auth.wrongPassphrase') : _('auth.unlockFailed'));
   };
 
   return (
     <AuthLayout
       footer={
-        <button type="button" onClick={() => setForgetting(true)} className="font-medium text-electric hover:underline">
+        <button
+          type="button"
+          onClick={() => setForgetting(true)}
+          className="font-medium text-electric hover:underline"
+        >
           {_('auth.passphraseForgotten')}
         </button>
       }

@@ -3,7 +3,15 @@ import { Link, useNavigate } from 'react-router';
 import { Button } from '../../ui/Button';
 import { AuthLayout } from './AuthLayout';
 
-export function Welcome({ host, languagePicker, invited }: { host: string; languagePicker: React.ReactNode; invited: boolean }) {
+export function Welcome({
+  host,
+  languagePicker,
+  invited,
+}: {
+  host: string;
+  languagePicker: React.ReactNode;
+  invited: boolean;
+}) {
   const { _ } = useLingui();
   const navigate = useNavigate();
   return (

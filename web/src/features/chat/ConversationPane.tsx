@@ -44,7 +44,8 @@ export function ConversationPane({
   const { _ } = useLingui();
   const view = useQuery({ type: 'conversation', conversation_id: conversationId });
   useFocus(conversationId);
-  if (view?.type === 'not_found') return <EmptyState title={_('chat.gone')}>{_('chat.goneDetail')}</EmptyState>;
+  if (view?.type === 'not_found')
+    return <EmptyState title={_('chat.gone')}>{_('chat.goneDetail')}</EmptyState>;
   if (!view) return <div aria-busy className="flex-1" />;
   return (
     <OpenConversation
@@ -96,7 +97,8 @@ function OpenConversation({
 
   // The line stays where the unread messages began when the conversation was opened.
   const [unreadAtOpen, setUnreadAtOpen] = useState<{ from: string | null; count: number }>();
-  if (!unreadAtOpen && !timeline.loading) setUnreadAtOpen({ from: timeline.firstUnread, count: timeline.unread });
+  if (!unreadAtOpen && !timeline.loading)
+    setUnreadAtOpen({ from: timeline.firstUnread, count: timeline.unread });
 
   const canWrite = view.cannot_send === null && !view.blocked && view.request !== 'incoming';
 
@@ -117,7 +119,9 @@ function OpenConversation({
   );
 
   const editLast = () => {
-    const last = items.findLast((item) => item.from_me && item.body.type === 'text' && !hidden.has(item.message_id));
+    const last = items.findLast(
+      (item) => item.from_me && item.body.type === 'text' && !hidden.has(item.message_id),
+    );
     if (last) startTask('edit', last.message_id);
   };
 

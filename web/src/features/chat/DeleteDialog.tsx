@@ -28,7 +28,12 @@ export function DeleteDialog({
             {_('chat.deleteForEveryone')}
           </Button>
         )}
-        <Button variant={canForEveryone ? 'outline' : 'danger'} block onClick={() => onDelete(false)} autoFocus>
+        <Button
+          variant={canForEveryone ? 'outline' : 'danger'}
+          block
+          onClick={() => onDelete(false)}
+          autoFocus
+        >
           {_('chat.deleteForMe')}
         </Button>
         <Button variant="ghost" block onClick={onClose}>

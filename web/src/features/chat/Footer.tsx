@@ -46,7 +46,10 @@ export function Footer({
   if (view.blocked)
     return (
       <Decision text={_('chat.youBlocked', { name: view.title })}>
-        <Button variant="outline" onClick={() => void onRun({ type: 'unblock', contact_id: view.contact_id })}>
+        <Button
+          variant="outline"
+          onClick={() => void onRun({ type: 'unblock', contact_id: view.contact_id })}
+        >
           {_('chat.unblock')}
         </Button>
       </Decision>
@@ -65,7 +68,9 @@ export function Footer({
         <Button
           variant="outline"
           onClick={() =>
-            void onRun({ type: 'decline_request', conversation_id: id }).then((done) => done && navigate('/requests'))
+            void onRun({ type: 'decline_request', conversation_id: id }).then(
+              (done) => done && navigate('/requests'),
+            )
           }
         >
           {_('chat.decline')}
@@ -76,7 +81,11 @@ export function Footer({
       </Decision>
     );
   return (
-    <div data-region tabIndex={-1} className="shrink-0 px-2 pt-1 pb-[calc(0.5rem+env(safe-area-inset-bottom))] outline-none md:px-6 md:pb-4">
+    <div
+      data-region
+      tabIndex={-1}
+      className="shrink-0 px-2 pt-1 pb-[calc(0.5rem+env(safe-area-inset-bottom))] outline-none md:px-6 md:pb-4"
+    >
       <div className="mx-auto max-w-170">
         {view.trust.type === 'new_identity' && (
           <div className="mb-2">
@@ -174,7 +183,8 @@ function Writer({
     tellTyping(false);
     if (task?.kind === 'edit') {
       onTaskDone();
-      if (written !== task.text) void onRun({ type: 'edit_message', message_id: task.messageId, text: written });
+      if (written !== task.text)
+        void onRun({ type: 'edit_message', message_id: task.messageId, text: written });
       return;
     }
     setText('');
@@ -257,7 +267,8 @@ function useTyping(conversationId: string, allowed: boolean): (active: boolean) 
   useEffect(
     () => () => {
       clearTimeout(stop.current);
-      if (told.current > 0) void command({ type: 'set_typing', conversation_id: conversationId, active: false });
+      if (told.current > 0)
+        void command({ type: 'set_typing', conversation_id: conversationId, active: false });
     },
     [command, conversationId],
   );

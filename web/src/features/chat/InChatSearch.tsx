@@ -58,8 +58,18 @@ export function InChatSearch({
             ? _('search.none')
             : _('chat.searchPosition', { at: at + 1, of: hits.length })}
       </p>
-      <IconButton icon={ChevronUp} label={_('chat.searchOlder')} disabled={hits.length < 2} onClick={() => go(1)} />
-      <IconButton icon={ChevronDown} label={_('chat.searchNewer')} disabled={hits.length < 2} onClick={() => go(-1)} />
+      <IconButton
+        icon={ChevronUp}
+        label={_('chat.searchOlder')}
+        disabled={hits.length < 2}
+        onClick={() => go(1)}
+      />
+      <IconButton
+        icon={ChevronDown}
+        label={_('chat.searchNewer')}
+        disabled={hits.length < 2}
+        onClick={() => go(-1)}
+      />
       <Button variant="ghost" onClick={onClose}>
         {_('ui.done')}
       </Button>

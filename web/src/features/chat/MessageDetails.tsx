@@ -19,7 +19,11 @@ export function MessageDetails({ conversationId, messageId }: { conversationId: 
     <>
       <header className="flex h-(--header-h) shrink-0 items-center gap-2 ps-5 pe-3">
         <h2 className="flex-1 text-17">{_('details.title')}</h2>
-        <IconButton icon={X} label={_('ui.close')} onClick={() => void navigate(`/chats/${conversationId}`)} />
+        <IconButton
+          icon={X}
+          label={_('ui.close')}
+          onClick={() => void navigate(`/chats/${conversationId}`)}
+        />
       </header>
       {view?.type === 'not_found' && <EmptyState title={_('chat.messageGone')} />}
       {view?.type === 'message_details' && (
@@ -32,7 +36,9 @@ export function MessageDetails({ conversationId, messageId }: { conversationId: 
           <dl className="mt-4 grid grid-cols-[auto_1fr] gap-x-4 gap-y-3">
             {view.item.state && <Fact name={_('details.state')} value={tickWord(view.item.state.type)} />}
             <Fact name={_('details.written')} value={moment(view.written_at_ms)} />
-            {view.accepted_at_ms !== null && <Fact name={_('details.accepted')} value={moment(view.accepted_at_ms)} />}
+            {view.accepted_at_ms !== null && (
+              <Fact name={_('details.accepted')} value={moment(view.accepted_at_ms)} />
+            )}
             {view.delivered_at_ms !== null && (
               <Fact name={_('details.delivered')} value={moment(view.delivered_at_ms)} />
             )}

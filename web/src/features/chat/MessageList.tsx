@@ -1,5 +1,13 @@
 import { useLingui } from '@lingui/react';
-import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent } from 'react';
+import {
+  useCallback,
+  useEffect,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+  type KeyboardEvent,
+} from 'react';
 import { Virtualizer, type VirtualizerHandle } from 'virtua';
 import { now } from '../../core/clock';
 import { daysBetween, formatDay } from '../../ui/format';
@@ -70,10 +78,13 @@ export function MessageList({
   const lastId = rows[rows.length - 1]?.item.message_id;
 
   // When older messages are put before what is shown, the place on screen must not move.
-  const [knownFirst, setKnownFirst] = useState(firstId);
-  const prepended = knownFirst !== undefined && firstId !== knownFirst && rows.some((row) => row.item.message_id === knownFirst);
-  if (firstId !== knownFirst && !prepended) setKnownFirst(firstId);
-  useEffect(() => setKnownFirst(firstId), [firstId]);
+  const [held, setHeld] = useState({ firstId, count: rows.length, shift: false });
+  if (held.firstId !== firstId || held.count !== rows.length)
+    setHeld({
+      firstId,
+      count: rows.length,
+      shift: held.firstId !== firstId && rows.some((row) => row.item.message_id === held.firstId),
+    });
 
   const toEnd = useCallback(() => {
     if (rows.length > 0) list.current?.scrollToIndex(rows.length - 1, { align: 'end' });
@@ -112,9 +123,7 @@ export function MessageList({
     const left = element.scrollHeight - element.scrollTop - element.clientHeight;
     atEnd.current = left < END_PX;
     setAway(left > element.clientHeight / 2);
-    const middle = list.current?.findItemIndex(
-      Math.max(0, element.scrollTop + element.clientHeight / 2),
-    );
+    const middle = list.current?.findItemIndex(Math.max(0, element.scrollTop + element.clientHeight / 2));
     if (middle === undefined || atEnd.current) return;
     if (Math.abs(middle - looked.current) < LOOK_STEP) return;
     const row = rows[middle];
@@ -137,10 +146,13 @@ export function MessageList({
 
   const newBelow = useMemo(() => {
     const from = rows.findIndex((row) => row.item.message_id === seenUpTo);
-    return from < 0 ? 0 : rows.slice(from + 1).filter((row) => !row.item.from_me && isBubble(row.item)).length;
+    return from < 0
+      ? 0
+      : rows.slice(from + 1).filter((row) => !row.item.from_me && isBubble(row.item)).length;
   }, [rows, seenUpTo]);
 
-  const focusedIndex = focusedId === null ? rows.length - 1 : rows.findIndex((row) => row.item.message_id === focusedId);
+  const focusedIndex =
+    focusedId === null ? rows.length - 1 : rows.findIndex((row) => row.item.message_id === focusedId);
   const moveTo = (index: number) => {
     const row = rows[Math.max(0, Math.min(rows.length - 1, index))];
     if (!row) return;
@@ -186,7 +198,7 @@ export function MessageList({
       >
         <div className="grow" />
         {timeline.loading && <TimelineSkeleton />}
-        <Virtualizer ref={list} shift={prepended} scrollRef={scroller}>
+        <Virtualizer ref={list} shift={held.shift} scrollRef={scroller}>
           {rows.map((row, index) => (
             <MessageRow
               key={row.item.message_id}
@@ -227,7 +239,8 @@ function Announcer({ rows, name }: { rows: readonly Row[]; name: string }) {
   const last = rows[rows.length - 1]?.item;
   const [spoken, setSpoken] = useState({ id: last?.message_id, text: '' });
   if (last && last.message_id !== spoken.id) {
-    const isNew = rows.some((row) => row.item.message_id === spoken.id) && !last.from_me && last.body.type === 'text';
+    const isNew =
+      rows.some((row) => row.item.message_id === spoken.id) && !last.from_me && last.body.type === 'text';
     setSpoken({
       id: last.message_id,
       text: isNew && last.body.type === 'text' ? `${name}: ${last.body.text}` : '',

@@ -62,7 +62,9 @@ export const MessageRow = memo(function MessageRow({
   const author = item.from_me ? _('ui.you') : name;
   const state = item.state?.type;
   const label =
-    item.body.type === 'system' ? text : [author, clock, text, state && tickWord(state)].filter(Boolean).join(', ');
+    item.body.type === 'system'
+      ? text
+      : [author, clock, text, state && tickWord(state)].filter(Boolean).join(', ');
   const written = isBubble(item);
   const withTools = item.body.type !== 'system' && (over || menuOpen || focused || reacting);
 
@@ -113,14 +115,7 @@ export const MessageRow = memo(function MessageRow({
           <SystemLine>{text}</SystemLine>
         ) : (
           <div className={classes('flex items-center gap-2', item.from_me && 'flex-row-reverse')}>
-            <Body
-              row={row}
-              text={text}
-              clock={clock}
-              found={found}
-              author={name}
-              actions={actions}
-            />
+            <Body row={row} text={text} clock={clock} found={found} author={name} actions={actions} />
             <div className={classes('relative h-9 w-0 shrink-0', !withTools && 'invisible')}>
               {withTools && (
                 <Tools
@@ -153,7 +148,21 @@ export const MessageRow = memo(function MessageRow({
   );
 });
 
-function Body({ row, text, clock, found, author, actions }: { row: Row; text: string; clock: string; found: boolean; author: string; actions: MessageActions }) {
+function Body({
+  row,
+  text,
+  clock,
+  found,
+  author,
+  actions,
+}: {
+  row: Row;
+  text: string;
+  clock: string;
+  found: boolean;
+  author: string;
+  actions: MessageActions;
+}) {
   const { _ } = useLingui();
   const { item, position } = row;
   const last = position === 'only' || position === 'end';
@@ -225,13 +234,25 @@ function Tools({
   if (written && canWrite)
     entries.push(
       { id: 'reply', label: _('chat.reply'), icon: Reply, shortcut: 'R', onAction: () => actions.reply(id) },
-      { id: 'react', label: _('chat.react'), icon: SmilePlus, shortcut: 'E', onAction: () => setReacting(true) },
+      {
+        id: 'react',
+        label: _('chat.react'),
+        icon: SmilePlus,
+        shortcut: 'E',
+        onAction: () => setReacting(true),
+      },
     );
   if (written && item.from_me && canWrite)
     entries.push({ id: 'edit', label: _('chat.edit'), icon: Pencil, onAction: () => actions.edit(id) });
-  if (written) entries.push({ id: 'copy', label: _('ui.copy'), icon: Copy, onAction: () => actions.copy(body.text) });
+  if (written)
+    entries.push({ id: 'copy', label: _('ui.copy'), icon: Copy, onAction: () => actions.copy(body.text) });
   if (item.state?.type === 'failed')
-    entries.push({ id: 'retry', label: _('chat.tryAgain'), icon: RotateCw, onAction: () => actions.retry(id) });
+    entries.push({
+      id: 'retry',
+      label: _('chat.tryAgain'),
+      icon: RotateCw,
+      onAction: () => actions.retry(id),
+    });
   entries.push(
     { id: 'details', label: _('chat.details'), icon: Info, onAction: () => actions.details(id) },
     {
@@ -263,8 +284,20 @@ function Tools({
         <>
           {written && canWrite && (
             <>
-              <IconButton icon={Reply} size="sm" label={_('chat.reply')} tabIndex={-1} onClick={() => actions.reply(id)} />
-              <IconButton icon={SmilePlus} size="sm" label={_('chat.react')} tabIndex={-1} onClick={() => setReacting(true)} />
+              <IconButton
+                icon={Reply}
+                size="sm"
+                label={_('chat.reply')}
+                tabIndex={-1}
+                onClick={() => actions.reply(id)}
+              />
+              <IconButton
+                icon={SmilePlus}
+                size="sm"
+                label={_('chat.react')}
+                tabIndex={-1}
+                onClick={() => setReacting(true)}
+              />
             </>
           )}
           <Menu

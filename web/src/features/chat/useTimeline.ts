@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useMemo, useState } from 'react';
+import { useCallback, useMemo, useState } from 'react';
 import { useQuery } from '../../core/hooks';
 import { mergeWindow, type Window } from './timeline';
 
@@ -57,18 +57,22 @@ export function useTimeline(conversationId: string, at: string | null): Timeline
         },
   );
 
-  useEffect(() => {
-    if (around?.type !== 'timeline') return;
-    setShown((before) => mergeWindow(before, around) ?? around);
-  }, [around]);
-  useEffect(() => {
-    if (newest?.type !== 'timeline') return;
-    setShown((before) => {
-      if (before.items.length === 0 && detached) return before;
-      // Too many arrived at once to touch what is shown: when at the end, the newest page is what counts.
-      return mergeWindow(before, newest) ?? (detached ? { ...before, has_newer: true } : newest);
-    });
-  }, [newest, detached]);
+  // Answers are merged while drawing, so that no screen shows one without the other.
+  const [merged, setMerged] = useState<{ newest: typeof newest; around: typeof around }>({
+    newest: undefined,
+    around: undefined,
+  });
+  if (merged.newest !== newest || merged.around !== around) {
+    setMerged({ newest, around });
+    let next = shown;
+    if (around?.type === 'timeline' && merged.around !== around) next = mergeWindow(next, around) ?? around;
+    const adrift = detached && around?.type !== 'not_found';
+    const first = next.items.length === 0;
+    if (newest?.type === 'timeline' && (first ? !adrift : merged.newest !== newest))
+      // Too many arrived at once to touch what is shown: at the end, the newest page is what counts.
+      next = mergeWindow(next, newest) ?? (adrift ? { ...next, has_newer: true } : newest);
+    setShown(next);
+  }
 
   const look = useCallback((messageId: string) => setCentre(messageId), []);
   const toMessage = useCallback((messageId: string) => {

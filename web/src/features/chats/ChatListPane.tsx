@@ -37,7 +37,8 @@ export function ChatListPane({
   const all = useQuery({ type: 'chats', filter: 'all' });
   const items = view?.type === 'chats' ? view.items : undefined;
   const searching = text.trim() !== '';
-  const unreadChats = all?.type === 'chats' ? all.items.filter((item) => item.unread > 0 && !item.muted).length : 0;
+  const unreadChats =
+    all?.type === 'chats' ? all.items.filter((item) => item.unread > 0 && !item.muted).length : 0;
 
   return (
     <>
@@ -69,7 +70,11 @@ export function ChatListPane({
       ) : (
         <>
           {requests > 0 && filter === 'all' && (
-            <NoticeRow to="/requests" icon={<Inbox size={20} strokeWidth={1.75} aria-hidden />} title={_('chats.requests')}>
+            <NoticeRow
+              to="/requests"
+              icon={<Inbox size={20} strokeWidth={1.75} aria-hidden />}
+              title={_('chats.requests')}
+            >
               <Badge count={requests} label={_('chats.requestCount', { count: requests })} />
             </NoticeRow>
           )}
@@ -88,10 +93,24 @@ export function ChatListPane({
   );
 }
 
-function NoticeRow({ to, icon, title, detail, children }: { to: string; icon: ReactNode; title: string; detail?: string; children?: ReactNode }) {
+function NoticeRow({
+  to,
+  icon,
+  title,
+  detail,
+  children,
+}: {
+  to: string;
+  icon: ReactNode;
+  title: string;
+  detail?: string;
+  children?: ReactNode;
+}) {
   return (
     <Link to={to} className="mx-3 flex min-h-14 items-center gap-3 rounded-md px-2 hover:bg-hover">
-      <span className="grid size-11 shrink-0 place-items-center rounded-full bg-primary-tint text-primary-text">{icon}</span>
+      <span className="grid size-11 shrink-0 place-items-center rounded-full bg-primary-tint text-primary-text">
+        {icon}
+      </span>
       <span className="min-w-0 flex-1">
         <span className="block font-semibold">{title}</span>
         {detail && <span className="block truncate text-13 text-text-2">{detail}</span>}
@@ -101,7 +120,15 @@ function NoticeRow({ to, icon, title, detail, children }: { to: string; icon: Re
   );
 }
 
-function ChatList({ items, selected, filter }: { items: ChatItem[] | undefined; selected: string | undefined; filter: ChatFilter }) {
+function ChatList({
+  items,
+  selected,
+  filter,
+}: {
+  items: ChatItem[] | undefined;
+  selected: string | undefined;
+  filter: ChatFilter;
+}) {
   const { _ } = useLingui();
   const toRow = useChatRow();
   const list = useRef<HTMLElement>(null);
@@ -116,7 +143,11 @@ function ChatList({ items, selected, filter }: { items: ChatItem[] | undefined; 
   if (items.length === 0)
     return (
       <p className="px-5 py-3 text-13 text-text-2">
-        {filter === 'all' ? _('chats.emptyAll') : filter === 'unread' ? _('chats.emptyUnread') : _('chats.emptyArchived')}
+        {filter === 'all'
+          ? _('chats.emptyAll')
+          : filter === 'unread'
+            ? _('chats.emptyUnread')
+            : _('chats.emptyArchived')}
       </p>
     );
   return (
@@ -161,7 +192,11 @@ export function RequestsPane({ selected }: { selected: string | undefined }) {
   return (
     <>
       <header className="flex h-(--header-h) shrink-0 items-center gap-1 px-2 md:px-3">
-        <Link to="/" aria-label={_('ui.back')} className="grid size-(--hit) place-items-center rounded-md text-text-2 hover:bg-hover">
+        <Link
+          to="/"
+          aria-label={_('ui.back')}
+          className="grid size-(--hit) place-items-center rounded-md text-text-2 hover:bg-hover"
+        >
           <ArrowLeft size={20} strokeWidth={1.75} aria-hidden className="rtl:rotate-180" />
         </Link>
         <h1 className="text-20 tracking-tight">{_('chats.requests')}</h1>

@@ -24,7 +24,9 @@ export function ChatSwitcher({ open, onClose }: { open: boolean; onClose: () => 
         : []
       : contacts?.type === 'contacts'
         ? contacts.contacts.map((contact) => ({
-            id: contact.conversation_id ? `/chats/${contact.conversation_id}` : `/contacts/${contact.contact_id}`,
+            id: contact.conversation_id
+              ? `/chats/${contact.conversation_id}`
+              : `/contacts/${contact.contact_id}`,
             title: contact.name,
             detail: `@${contact.handle}`,
             seed: contact.colour_seed,

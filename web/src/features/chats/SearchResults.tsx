@@ -12,7 +12,15 @@ import { useNow } from '../../ui/useNow';
 const HITS_MAX = 100;
 
 /** What the search on this device found: people first, then messages. */
-export function SearchResults({ text, conversationId, selected }: { text: string; conversationId: string | null; selected: string | undefined }) {
+export function SearchResults({
+  text,
+  conversationId,
+  selected,
+}: {
+  text: string;
+  conversationId: string | null;
+  selected: string | undefined;
+}) {
   const { _ } = useLingui();
   const wanted = useDeferredValue(text.trim());
   const view = useQuery({ type: 'search', text: wanted, conversation_id: conversationId, limit: HITS_MAX });
@@ -30,7 +38,11 @@ export function SearchResults({ text, conversationId, selected }: { text: string
           {view.contacts.map((contact) => (
             <Link
               key={contact.contact_id}
-              to={contact.conversation_id ? `/chats/${contact.conversation_id}` : `/contacts/${contact.contact_id}`}
+              to={
+                contact.conversation_id
+                  ? `/chats/${contact.conversation_id}`
+                  : `/contacts/${contact.contact_id}`
+              }
               className="flex min-h-14 items-center gap-3 rounded-md px-2 -outline-offset-2 hover:bg-hover"
             >
               <Avatar name={contact.name} seed={contact.colour_seed} size={40} />

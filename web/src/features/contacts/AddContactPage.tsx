@@ -86,7 +86,11 @@ export function AddContactPage({
   };
 
   return (
-    <main data-region tabIndex={-1} className="min-h-0 flex-1 overflow-y-auto px-4 pt-3 pb-8 outline-none md:grid md:px-10 md:py-8">
+    <main
+      data-region
+      tabIndex={-1}
+      className="min-h-0 flex-1 overflow-y-auto px-4 pt-3 pb-8 outline-none md:grid md:px-10 md:py-8"
+    >
       <div className="m-auto w-full max-w-180">
         <div className="flex items-center gap-1">
           <Link
@@ -115,7 +119,13 @@ export function AddContactPage({
                 error={fault}
                 autoFocus
                 trailing={
-                  <Button type="submit" size="sm" loading={running} disabled={text.trim() === ''} className="-me-2.5 md:min-h-10">
+                  <Button
+                    type="submit"
+                    size="sm"
+                    loading={running}
+                    disabled={text.trim() === ''}
+                    className="-me-2.5 md:min-h-10"
+                  >
                     {_('contacts.find')}
                   </Button>
                 }
@@ -149,7 +159,15 @@ export function AddContactPage({
 }
 
 /** My code and my link, made when this screen is first opened. */
-function OwnCode({ handle, name, onCopy }: { handle: string; name: string; onCopy: (text: string) => Promise<void> }) {
+function OwnCode({
+  handle,
+  name,
+  onCopy,
+}: {
+  handle: string;
+  name: string;
+  onCopy: (text: string) => Promise<void>;
+}) {
   const { _, i18n } = useLingui();
   const command = useCommand();
   const refusalText = useRefusalText();
@@ -163,7 +181,9 @@ function OwnCode({ handle, name, onCopy }: { handle: string; name: string; onCop
     setRenewing(true);
     const result = await command({ type: 'create_invite_link' });
     setRenewing(false);
-    setFault(result.type === 'err' ? refusalText(result.refusal.code, result.refusal.retry_after_s) : undefined);
+    setFault(
+      result.type === 'err' ? refusalText(result.refusal.code, result.refusal.retry_after_s) : undefined,
+    );
   };
   const asked = useRef(false);
   useEffect(() => {

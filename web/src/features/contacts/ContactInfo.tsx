@@ -65,7 +65,10 @@ function Known({ view }: { view: ContactView }) {
       </div>
       <div className="grid gap-1 border-y border-divider px-3 py-2">
         {conversationId && (
-          <ItemLink to={`/chats/${conversationId}/verify`} icon={<ShieldCheck size={20} strokeWidth={1.75} aria-hidden />}>
+          <ItemLink
+            to={`/chats/${conversationId}/verify`}
+            icon={<ShieldCheck size={20} strokeWidth={1.75} aria-hidden />}
+          >
             {_('contacts.safetyNumber')}
           </ItemLink>
         )}
@@ -91,7 +94,11 @@ function Known({ view }: { view: ContactView }) {
           {item.favourite ? _('contacts.unfavourite') : _('contacts.makeFavourite')}
         </button>
       </div>
-      <Nickname key={view.nickname} view={view} onSave={(nickname) => void run({ type: 'set_nickname', contact_id: contactId, nickname })} />
+      <Nickname
+        key={view.nickname}
+        view={view}
+        onSave={(nickname) => void run({ type: 'set_nickname', contact_id: contactId, nickname })}
+      />
       <dl className="grid grid-cols-[auto_1fr] gap-x-4 gap-y-2 border-b border-divider px-5 pb-4 text-13">
         <dt className="text-text-2">{_('contacts.ownName')}</dt>
         <dd className="text-end wrap-anywhere">{view.display_name || `@${item.handle}`}</dd>
@@ -102,19 +109,34 @@ function Known({ view }: { view: ContactView }) {
       </dl>
       <div className="grid gap-1 px-3 py-2">
         {item.blocked ? (
-          <Act icon={<Ban size={20} strokeWidth={1.75} aria-hidden />} onPress={() => void run({ type: 'unblock', contact_id: contactId })}>
+          <Act
+            icon={<Ban size={20} strokeWidth={1.75} aria-hidden />}
+            onPress={() => void run({ type: 'unblock', contact_id: contactId })}
+          >
             {_('chat.unblock')}
           </Act>
         ) : (
-          <Act danger icon={<Ban size={20} strokeWidth={1.75} aria-hidden />} onPress={() => setQuestion('block')}>
+          <Act
+            danger
+            icon={<Ban size={20} strokeWidth={1.75} aria-hidden />}
+            onPress={() => setQuestion('block')}
+          >
             {_('chat.block')}
           </Act>
         )}
-        <Act danger icon={<UserMinus size={20} strokeWidth={1.75} aria-hidden />} onPress={() => setQuestion('remove')}>
+        <Act
+          danger
+          icon={<UserMinus size={20} strokeWidth={1.75} aria-hidden />}
+          onPress={() => setQuestion('remove')}
+        >
           {_('contacts.remove')}
         </Act>
         {conversationId && (
-          <Act danger icon={<Trash2 size={20} strokeWidth={1.75} aria-hidden />} onPress={() => setQuestion('delete')}>
+          <Act
+            danger
+            icon={<Trash2 size={20} strokeWidth={1.75} aria-hidden />}
+            onPress={() => setQuestion('delete')}
+          >
             {_('contacts.deleteChat')}
           </Act>
         )}
@@ -149,10 +171,17 @@ function Known({ view }: { view: ContactView }) {
               else if (question === 'remove')
                 void run({ type: 'remove_contact', contact_id: contactId }, () => void navigate('/'));
               else if (conversationId)
-                void run({ type: 'delete_conversation', conversation_id: conversationId }, () => void navigate('/'));
+                void run(
+                  { type: 'delete_conversation', conversation_id: conversationId },
+                  () => void navigate('/'),
+                );
             }}
           >
-            {question === 'block' ? _('chat.block') : question === 'remove' ? _('contacts.remove') : _('chat.delete')}
+            {question === 'block'
+              ? _('chat.block')
+              : question === 'remove'
+                ? _('contacts.remove')
+                : _('chat.delete')}
           </Button>
         </DialogActions>
       </Dialog>
@@ -200,7 +229,17 @@ function ItemLink({ to, icon, children }: { to: string; icon: ReactNode; childre
   );
 }
 
-function Act({ icon, danger, onPress, children }: { icon: ReactNode; danger?: boolean; onPress: () => void; children: ReactNode }) {
+function Act({
+  icon,
+  danger,
+  onPress,
+  children,
+}: {
+  icon: ReactNode;
+  danger?: boolean;
+  onPress: () => void;
+  children: ReactNode;
+}) {
   return (
     <button
       type="button"

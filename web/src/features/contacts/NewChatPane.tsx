@@ -52,7 +52,11 @@ export function NewChatPane({ adding }: { adding: boolean }) {
           {contacts?.map((contact) => (
             <li key={contact.contact_id}>
               <Link
-                to={contact.conversation_id ? `/chats/${contact.conversation_id}` : `/contacts/${contact.contact_id}`}
+                to={
+                  contact.conversation_id
+                    ? `/chats/${contact.conversation_id}`
+                    : `/contacts/${contact.contact_id}`
+                }
                 className="flex min-h-14 items-center gap-3 rounded-md px-2 -outline-offset-2 hover:bg-hover"
               >
                 <Avatar name={contact.name} seed={contact.colour_seed} size={40} />
@@ -61,7 +65,13 @@ export function NewChatPane({ adding }: { adding: boolean }) {
                   <span className="block truncate text-13 text-text-2">@{contact.handle}</span>
                 </span>
                 {contact.favourite && (
-                  <Star size={16} strokeWidth={2} role="img" aria-label={_('contacts.favourite')} className="text-text-3" />
+                  <Star
+                    size={16}
+                    strokeWidth={2}
+                    role="img"
+                    aria-label={_('contacts.favourite')}
+                    className="text-text-3"
+                  />
                 )}
               </Link>
             </li>

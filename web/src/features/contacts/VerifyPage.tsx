@@ -19,7 +19,15 @@ import { TrustLine } from '../../ui/TrustLine';
 type Outcome = 'match' | 'differ';
 
 /** Two people compare: the QR first, sixty digits otherwise. "They differ" is never hidden. */
-export function VerifyPage({ contactId, back, onCopy }: { contactId: string; back: string; onCopy: (text: string) => void }) {
+export function VerifyPage({
+  contactId,
+  back,
+  onCopy,
+}: {
+  contactId: string;
+  back: string;
+  onCopy: (text: string) => void;
+}) {
   const { _, i18n } = useLingui();
   const command = useCommand();
   const refusalText = useRefusalText();
@@ -30,7 +38,8 @@ export function VerifyPage({ contactId, back, onCopy }: { contactId: string; bac
   const [outcome, setOutcome] = useState<Outcome>();
   if (contact?.type === 'not_found' || number?.type === 'not_found')
     return <EmptyState title={_('verify.none')}>{_('verify.noneDetail')}</EmptyState>;
-  if (contact?.type !== 'contact' || number?.type !== 'safety_number') return <div aria-busy className="flex-1" />;
+  if (contact?.type !== 'contact' || number?.type !== 'safety_number')
+    return <div aria-busy className="flex-1" />;
 
   const { name, colour_seed: seed } = contact.item;
   const { trust } = number;
@@ -52,7 +61,11 @@ export function VerifyPage({ contactId, back, onCopy }: { contactId: string; bac
   return (
     <>
       <header className="flex h-(--header-h) shrink-0 items-center gap-3 border-b border-divider bg-surface px-2 md:px-4">
-        <Link to={back} aria-label={_('ui.back')} className="grid size-11 place-items-center rounded-md text-text-2 hover:bg-hover">
+        <Link
+          to={back}
+          aria-label={_('ui.back')}
+          className="grid size-11 place-items-center rounded-md text-text-2 hover:bg-hover"
+        >
           <ArrowLeft size={20} strokeWidth={1.75} aria-hidden className="rtl:rotate-180" />
         </Link>
         <Avatar name={name} seed={seed} size={40} />
@@ -61,7 +74,11 @@ export function VerifyPage({ contactId, back, onCopy }: { contactId: string; bac
           <TrustLine state={trust.type} since={since} />
         </div>
       </header>
-      <main data-region tabIndex={-1} className="min-h-0 flex-1 overflow-y-auto px-4 py-6 outline-none md:px-10 md:py-8">
+      <main
+        data-region
+        tabIndex={-1}
+        className="min-h-0 flex-1 overflow-y-auto px-4 py-6 outline-none md:px-10 md:py-8"
+      >
         <div className="mx-auto max-w-170">
           <h1 className="text-20 tracking-tight md:text-24">{_('verify.title', { name })}</h1>
           <p className="mt-2 max-w-105 text-balance text-text-2">{_('verify.lead')}</p>

@@ -1,5 +1,14 @@
 import { useLingui } from '@lingui/react';
-import { KeyRound, LogIn, LogOut, RefreshCw, ShieldAlert, TriangleAlert, UserPlus, type LucideIcon } from 'lucide-react';
+import {
+  KeyRound,
+  LogIn,
+  LogOut,
+  RefreshCw,
+  ShieldAlert,
+  TriangleAlert,
+  UserPlus,
+  type LucideIcon,
+} from 'lucide-react';
 import { useCallback, useEffect, useRef, useState } from 'react';
 import type { SecurityEventKind } from '../../core/generated/SecurityEventKind';
 import { useCommand, useQuery } from '../../core/hooks';
@@ -27,7 +36,9 @@ export function SessionsPage({ onBack }: { onBack: () => void }) {
     setRunning(true);
     const result = await command({ type: 'refresh_sessions' });
     setRunning(false);
-    setFault(result.type === 'err' ? refusalText(result.refusal.code, result.refusal.retry_after_s) : undefined);
+    setFault(
+      result.type === 'err' ? refusalText(result.refusal.code, result.refusal.retry_after_s) : undefined,
+    );
   }, [command, refusalText]);
   const asked = useRef(false);
   useEffect(() => {
@@ -116,7 +127,12 @@ export function SessionsPage({ onBack }: { onBack: () => void }) {
           </div>
         </Section>
       )}
-      <Dialog role="alertdialog" title={_('sessions.endTitle')} open={ending !== undefined} onClose={() => setEnding(undefined)}>
+      <Dialog
+        role="alertdialog"
+        title={_('sessions.endTitle')}
+        open={ending !== undefined}
+        onClose={() => setEnding(undefined)}
+      >
         <p className="text-text-2">{_('sessions.endText', { name: ending?.name ?? '' })}</p>
         <DialogActions>
           <Button variant="outline" onClick={() => setEnding(undefined)} autoFocus>
@@ -166,7 +182,11 @@ function EventRow({ kind, when, origin }: { kind: SecurityEventKind; when: strin
       />
       <span className="min-w-40 flex-1">{words[kind]()}</span>
       <span className="text-13 text-text-2">
-        {origin !== '' && <span title={_('sessions.originHint')}>{_('sessions.origin', { origin: origin.slice(0, 6) })} · </span>}
+        {origin !== '' && (
+          <span title={_('sessions.originHint')}>
+            {_('sessions.origin', { origin: origin.slice(0, 6) })} ·{' '}
+          </span>
+        )}
         <time>{when}</time>
       </span>
     </div>

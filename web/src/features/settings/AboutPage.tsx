@@ -5,7 +5,15 @@ import { Page, Section } from '../../ui/Pane';
 import { SettingCard, SettingRow } from '../../ui/SettingRow';
 
 /** Which app and which server this is, and how far the protection reaches. */
-export function AboutPage({ host, deviceName, onBack }: { host: string; deviceName: string; onBack: () => void }) {
+export function AboutPage({
+  host,
+  deviceName,
+  onBack,
+}: {
+  host: string;
+  deviceName: string;
+  onBack: () => void;
+}) {
   const { _ } = useLingui();
   const server = useQuery({ type: 'server' });
   return (

@@ -109,14 +109,22 @@ function ThemePreview({ theme, half }: { theme: 'light' | 'dark'; half?: boolean
 /** Draws with the tokens of one accent, whatever is chosen for the page. */
 function AccentPreview({ accent }: { accent: 'both' | 'green' | 'purple' }) {
   const { _ } = useLingui();
-  const fill = accent === 'purple' ? 'bg-(--show-purple) text-white' : 'bg-(--show-green) text-ink inset-ring-1 inset-ring-(--show-green-edge)';
-  const line = accent === 'green' ? 'text-(--show-green-line) border-(--show-green-line)' : 'text-(--show-purple-line) border-(--show-purple-line)';
+  const fill =
+    accent === 'purple'
+      ? 'bg-(--show-purple) text-white'
+      : 'bg-(--show-green) text-ink inset-ring-1 inset-ring-(--show-green-edge)';
+  const line =
+    accent === 'green'
+      ? 'text-(--show-green-line) border-(--show-green-line)'
+      : 'text-(--show-purple-line) border-(--show-purple-line)';
   return (
     <span aria-hidden className="flex h-16 items-center justify-center gap-2.5 rounded-md bg-bg">
       <span className={classes('grid size-8 place-items-center rounded-full', fill)}>
         <ArrowUp size={18} strokeWidth={2.25} />
       </span>
-      <span className={classes('grid size-6 place-items-center rounded-full text-12 font-semibold', fill)}>3</span>
+      <span className={classes('grid size-6 place-items-center rounded-full text-12 font-semibold', fill)}>
+        3
+      </span>
       <span className={classes('size-6 rounded-full border-2', line)} />
       <span className={classes('text-13 font-medium', line)}>{_('appearance.link')}</span>
     </span>

@@ -47,7 +47,11 @@ export function PrivacyPage({ onBack }: { onBack: () => void }) {
             description={withPassphrase ? _('privacy.passphraseOnDetail') : _('privacy.rememberedDetail')}
           >
             <span className="flex flex-wrap gap-2">
-              <Button variant="outline" size="sm" onClick={() => setQuestion(withPassphrase ? 'change' : 'set')}>
+              <Button
+                variant="outline"
+                size="sm"
+                onClick={() => setQuestion(withPassphrase ? 'change' : 'set')}
+              >
                 {withPassphrase ? _('privacy.changePassphrase') : _('privacy.setPassphrase')}
               </Button>
               {withPassphrase && (
@@ -120,7 +124,9 @@ function PassphraseDialog({ question, onClose }: { question: Question; onClose: 
       setFault(words(result.reason));
       return;
     }
-    showToast({ text: question === 'remove' ? _('privacy.passphraseRemoved') : _('privacy.passphraseSaved') });
+    showToast({
+      text: question === 'remove' ? _('privacy.passphraseRemoved') : _('privacy.passphraseSaved'),
+    });
     onClose();
   };
   const title =

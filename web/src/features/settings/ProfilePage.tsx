@@ -10,7 +10,17 @@ import { SettingCard, SettingRow, SwitchRow } from '../../ui/SettingRow';
 import { TextField } from '../../ui/TextField';
 import { useToasts } from '../../ui/toasts';
 
-export function ProfilePage({ name, handle, seed, onBack }: { name: string; handle: string; seed: number; onBack: () => void }) {
+export function ProfilePage({
+  name,
+  handle,
+  seed,
+  onBack,
+}: {
+  name: string;
+  handle: string;
+  seed: number;
+  onBack: () => void;
+}) {
   const { _ } = useLingui();
   const command = useCommand();
   const refusalText = useRefusalText();
@@ -36,7 +46,10 @@ export function ProfilePage({ name, handle, seed, onBack }: { name: string; hand
   return (
     <Page title={_('settings.profile')} lead={_('settings.profileLead')} onBack={onBack}>
       <Section>
-        <form onSubmit={(event) => void save(event)} className="rounded-lg bg-surface p-5 shadow-1 forced:border">
+        <form
+          onSubmit={(event) => void save(event)}
+          className="rounded-lg bg-surface p-5 shadow-1 forced:border"
+        >
           <div className="flex flex-wrap items-center gap-5">
             <Avatar name={text || handle} seed={seed} size={72} />
             <div className="min-w-56 flex-1">
@@ -69,7 +82,12 @@ export function ProfilePage({ name, handle, seed, onBack }: { name: string; hand
           </SettingRow>
         </SettingCard>
       </Section>
-      <Dialog role="alertdialog" title={_('settings.logOutTitle')} open={leaving} onClose={() => setLeaving(false)}>
+      <Dialog
+        role="alertdialog"
+        title={_('settings.logOutTitle')}
+        open={leaving}
+        onClose={() => setLeaving(false)}
+      >
         <p className="text-text-2">{_('settings.logOutText')}</p>
         <div className="mt-4 -mx-4 rounded-md bg-danger-tint md:-mx-5">
           <SwitchRow

@@ -117,7 +117,11 @@ function Check({ groups, positions }: { groups: readonly string[]; positions: re
             }}
             error={fault}
           />
-          <Button type="submit" loading={running} disabled={value.replace(/\s/g, '').length < positions.length}>
+          <Button
+            type="submit"
+            loading={running}
+            disabled={value.replace(/\s/g, '').length < positions.length}
+          >
             {_('kit.check')}
           </Button>
         </form>

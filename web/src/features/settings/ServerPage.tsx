@@ -22,7 +22,15 @@ import { Page, Section } from '../../ui/Pane';
  * The relay's own list of what it stores, made from its schema. A fact without words here is shown by its key and
  * columns, so that nothing is left out.
  */
-export function ServerPage({ host, onBack, alwaysBack }: { host: string; onBack: () => void; alwaysBack?: boolean }) {
+export function ServerPage({
+  host,
+  onBack,
+  alwaysBack,
+}: {
+  host: string;
+  onBack: () => void;
+  alwaysBack?: boolean;
+}) {
   const { _, i18n } = useLingui();
   const view = useQuery({ type: 'server' });
   const server = view?.type === 'server' && view.fetched_at_ms !== null ? view : undefined;
@@ -47,7 +55,10 @@ export function ServerPage({ host, onBack, alwaysBack }: { host: string; onBack:
       alwaysBack={alwaysBack}
     >
       {server && (
-        <Section title={_('server.stored')} description={_('server.retention', { days: server.retention_days })}>
+        <Section
+          title={_('server.stored')}
+          description={_('server.retention', { days: server.retention_days })}
+        >
           <ul className="divide-y divide-divider rounded-lg bg-surface shadow-1 forced:border">
             {server.knows.map((fact) => (
               <Fact key={fact.key} fact={fact} />

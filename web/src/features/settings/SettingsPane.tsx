@@ -75,7 +75,17 @@ export function useSettingsTitle(): (page: SettingsPageId) => string {
 }
 
 /** The list of settings; the page beside it shows one. */
-export function SettingsPane({ current, name, handle, seed }: { current: SettingsPageId | undefined; name: string; handle: string; seed: number }) {
+export function SettingsPane({
+  current,
+  name,
+  handle,
+  seed,
+}: {
+  current: SettingsPageId | undefined;
+  name: string;
+  handle: string;
+  seed: number;
+}) {
   const { _ } = useLingui();
   const title = useSettingsTitle();
   return (
@@ -96,7 +106,12 @@ export function SettingsPane({ current, name, handle, seed }: { current: Setting
             <QrCode size={20} strokeWidth={1.75} aria-hidden />
           </Link>
         </div>
-        <nav data-region tabIndex={-1} aria-label={_('settings.title')} className="grid gap-0.5 pt-2 outline-none">
+        <nav
+          data-region
+          tabIndex={-1}
+          aria-label={_('settings.title')}
+          className="grid gap-0.5 pt-2 outline-none"
+        >
           {settingsPages.map((page) => {
             const Icon = icons[page];
             return (
@@ -106,7 +121,12 @@ export function SettingsPane({ current, name, handle, seed }: { current: Setting
                 aria-current={page === current ? 'page' : undefined}
                 className={`flex min-h-12 items-center gap-3 rounded-md px-2 -outline-offset-2 hover:bg-hover md:aria-[current]:bg-selected md:aria-[current]:font-medium md:aria-[current]:text-primary-text ${page === 'server' ? 'mt-2' : ''}`}
               >
-                <Icon size={20} strokeWidth={1.75} aria-hidden className={page === current ? '' : 'text-text-2'} />
+                <Icon
+                  size={20}
+                  strokeWidth={1.75}
+                  aria-hidden
+                  className={page === current ? '' : 'text-text-2'}
+                />
                 {title(page)}
               </Link>
             );
