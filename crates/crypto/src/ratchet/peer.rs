@@ -221,6 +221,8 @@ impl PeerSessions {
         if session.generation > self.highest_generation {
             self.fresh_wanted = false;
         }
+        // A peer that starts below a session it has answered has lost that session, and we would go on sending on it.
+        self.fresh_wanted |= outranked;
         self.highest_generation = self.highest_generation.max(session.generation);
         self.insert(session, outranked.then_some(now), now);
         self.supersede_below(rank, now);

@@ -156,6 +156,22 @@ fn a_replaced_session_receives_for_48_hours() {
 }
 
 #[test]
+fn the_starter_of_a_fresh_session_keeps_the_old_one_for_48_hours_after_the_answer() {
+    for (late, opens) in [(48 * HOUR - 1, true), (48 * HOUR, false)] {
+        let (mut alice, mut bob) = answered();
+        let slow = bob.send(&mut alice, b"slow", 7 * DAY);
+        let (fresh, _) = deliver_with_prekeys(&mut alice, &mut bob, 7 * DAY);
+        let answered = 14 * DAY;
+        assert_eq!(deliver(&mut bob, &mut alice, answered), fresh);
+        let result = alice.receive(&bob, &slow, answered + late);
+        match opens {
+            true => assert_eq!(result.unwrap(), b"slow"),
+            false => assert!(matches!(result, Err(Rejection::Broken(_)))),
+        }
+    }
+}
+
+#[test]
 fn at_most_three_sessions_are_kept_and_the_newest_stays() {
     let (mut alice, mut bob) = answered();
     let mut last = None;
@@ -199,21 +215,23 @@ fn a_repair_starts_above_every_generation_seen() {
 }
 
 #[test]
-fn a_device_that_lost_its_sessions_is_heard_again() {
+fn a_device_that_lost_its_sessions_is_heard_again_in_one_round() {
     let (mut alice, mut bob) = answered();
-    bob.sessions.clear();
-    // Bob forgot the generation, so the first repair may tie with the session he lost; a second one can not.
-    for round in 1..=2 {
-        let now = round * HOUR;
-        let mail = alice.send(&mut bob, b"text", now);
-        let Err(rejection) = bob.receive(&alice, &mail, now) else {
-            continue;
-        };
-        bob.note_broken(rejection);
-        deliver(&mut bob, &mut alice, now);
+    for round in 1..=5 {
+        let peer = bob.address();
+        alice.sessions.get_mut(&peer).unwrap().want_fresh(0);
+        deliver(&mut alice, &mut bob, round * MINUTE);
+        deliver(&mut bob, &mut alice, round * MINUTE);
     }
-    let session = deliver(&mut alice, &mut bob, DAY);
-    assert_eq!(deliver(&mut bob, &mut alice, DAY), session);
+    bob.sessions.clear();
+    let lost = alice.send(&mut bob, b"lost", HOUR);
+    let rejection = bob.receive(&alice, &lost, HOUR).unwrap_err();
+    bob.note_broken(rejection);
+    // Bob starts with generation 1 again, far below the session Alice has. That he had to tells her that it is gone.
+    deliver(&mut bob, &mut alice, HOUR);
+    let fresh = deliver(&mut alice, &mut bob, HOUR);
+    assert_eq!(deliver(&mut bob, &mut alice, HOUR), fresh);
+    assert_eq!(deliver(&mut alice, &mut bob, HOUR), fresh);
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! One case per check on an envelope: changed where a relay, a stranger or a dishonest contact could change it.
 
 use super::world::*;
+use crate::keys::Secret;
 use crate::pqxdh::KemKind;
+use crate::recovery::RecoverySecret;
 use crate::seal::{ExpiryClass, OpenError, Rejection, open, unseal};
 use securechat_proto::account_log::Operation;
 use securechat_proto::{DeviceId, EnvelopeId, Timestamp};
@@ -249,6 +251,16 @@ fn an_unknown_removed_or_other_sender_is_refused() {
         .log;
     assert_eq!(
         judge(Some(without.state())),
+        rejected(Rejection::SenderInactive { sender })
+    );
+    // The account is closed by its recovery key.
+    let recovery = RecoverySecret::from_seed(Secret::take(&mut [1; 16]));
+    let closed = recovery
+        .sign_entry(&alice.log, Operation::Close, None, Timestamp(1))
+        .unwrap()
+        .log;
+    assert_eq!(
+        judge(Some(closed.state())),
         rejected(Rejection::SenderInactive { sender })
     );
 }
