@@ -125,7 +125,7 @@ fn sessions_start_at_most_once_a_minute() {
         .unwrap()
         .want_fresh(0);
     deliver(&mut alice, &mut bob, MINUTE + 1);
-    deliver(&mut alice, &mut bob, 3 * MINUTE);
+    assert!(alice.try_send(&bob, None, b"x", 3 * MINUTE).is_ok());
 }
 
 #[test]
@@ -232,6 +232,25 @@ fn a_device_that_lost_its_sessions_is_heard_again_in_one_round() {
     let fresh = deliver(&mut alice, &mut bob, HOUR);
     assert_eq!(deliver(&mut bob, &mut alice, HOUR), fresh);
     assert_eq!(deliver(&mut alice, &mut bob, HOUR), fresh);
+}
+
+#[test]
+fn a_session_below_an_answered_one_receives_for_48_hours() {
+    for (late, opens) in [(48 * HOUR - 1, true), (48 * HOUR, false)] {
+        let (mut alice, mut bob) = answered();
+        alice
+            .sessions
+            .get_mut(&bob.address())
+            .unwrap()
+            .want_fresh(0);
+        deliver(&mut alice, &mut bob, MINUTE);
+        deliver(&mut bob, &mut alice, MINUTE);
+        bob.sessions.clear();
+        deliver(&mut bob, &mut alice, HOUR);
+        let slow = bob.send(&mut alice, b"slow", HOUR);
+        let result = alice.receive(&bob, &slow, HOUR + late);
+        assert_eq!(result.is_ok(), opens, "{late}");
+    }
 }
 
 #[test]
