@@ -18,6 +18,17 @@ pub const DEVICES_PER_ACCOUNT_MAX: usize = 16;
 pub const ENVELOPES_PER_SUBMIT_MAX: usize = 2 * DEVICES_PER_ACCOUNT_MAX;
 /// Unacknowledged deliveries the relay puts on one socket before it waits for an ack.
 pub const DELIVERY_WINDOW: usize = 256;
+/// Bytes of unacknowledged deliveries on one socket: what a slow reader may cost the relay in memory.
+pub const DELIVERY_WINDOW_BYTES: usize = 1024 * 1024;
+/// Submits a client leaves unanswered at a time. The relay stops reading a socket that has more.
+pub const SUBMITS_IN_FLIGHT_MAX: usize = 64;
+/// Submits whose answers the relay remembers per device, for repeats after a crash: more than a client leaves
+/// unanswered, so a repeat always finds its answer.
+pub const SUBMITS_REMEMBERED: usize = 256;
+/// The store counter record on a submit.
+pub const COUNTER_BYTES_MAX: usize = 128;
+/// Ephemeral envelopes (typing, call signalling) are worth nothing after this.
+pub const EPHEMERAL_MS: u64 = 60 * SECOND_MS;
 /// Envelopes waiting for one device; beyond it the sender is told that the mailbox is full.
 pub const MAILBOX_ENVELOPES_MAX: u64 = 20_000;
 /// Bytes waiting for one device.
@@ -54,12 +65,16 @@ pub const DEVICE_NAME_CHARS_MAX: usize = 48;
 pub const TEXT_BYTES_MAX: usize = 16 * 1024;
 /// A message request before it is accepted.
 pub const REQUEST_CONTENT_BYTES_MAX: usize = 2048;
+/// Its envelope: the 4 KiB bucket (content, compact handshake, headers) with 1136 bytes of sealing, rounded up.
+pub const REQUEST_ENVELOPE_BYTES_MAX: usize = 6 * 1024;
 /// New message requests by one account: to one target a day, and in all a day.
 pub const REQUESTS_PER_TARGET_PER_DAY: u32 = 5;
 pub const REQUESTS_PER_DAY: u32 = 50;
 /// Requests one target receives a day before the relay holds further ones.
 pub const REQUESTS_RECEIVED_PER_DAY: u32 = 200;
 pub const REQUEST_HELD_MS_MAX: u64 = 7 * DAY_MS;
+/// Held requests of one target; beyond it new ones are refused.
+pub const HELD_PER_TARGET_MAX: u32 = 1000;
 
 /// Vault: encrypted account records by name.
 pub const VAULT_RECORD_BYTES_MAX: usize = 512 * 1024;

@@ -5,5 +5,6 @@
 pub mod accounts;
 pub mod app;
 pub mod keys;
+pub mod mailbox;
 pub mod platform;
 pub mod vault;

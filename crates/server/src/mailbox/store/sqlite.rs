@@ -1,0 +1,416 @@
+//! Mailboxes in SQLite: one connection that owns the file. Synchronous; [`super::SqliteStore`] gives it a thread.
+//!
+//! This connection is the only one that writes, so what it remembers of devices and tokens is exact. A failed
+//! transaction empties that memory.
+
+mod append;
+mod sweep;
+
+use rusqlite::{Connection, OptionalExtension, params};
+use securechat_proto::api::TokenInfo;
+use securechat_proto::limits::DELIVERY_TOKENS_MAX;
+use securechat_proto::{AccountId, DeviceId, EnvelopeId, Timestamp, TokenHash};
+use std::collections::HashMap;
+
+use super::{
+    Appended, Opened, Page, PageLimit, Pseudonyms, Result, StoreError, Swept, Token, kind_number,
+    kind_of,
+};
+use crate::mailbox::rules::{Bounds, TokenFacts};
+use crate::mailbox::submit::{Address, Cursor, Delivery, Submit};
+use crate::platform::db::sqlite::refused;
+
+/// Accounts and tokens remembered; beyond it the memory starts anew.
+const REMEMBERED_MAX: usize = 50_000;
+
+/// All mailboxes of one file.
+pub struct SqliteMailboxes {
+    connection: Connection,
+    memory: Memory,
+    bounds: Bounds,
+    pseudonyms: Pseudonyms,
+    last_accepted: Timestamp,
+}
+
+/// What the writer knows without asking the file.
+#[derive(Default)]
+struct Memory {
+    /// Empty: no such account.
+    accounts: HashMap<AccountId, Vec<Device>>,
+    tokens: HashMap<(AccountId, TokenHash), TokenFacts>,
+    /// Submits remembered for a device since its memory was last trimmed.
+    submits: HashMap<DeviceId, usize>,
+    /// Accounts with a mailbox that grew in the open transaction.
+    changed: Vec<AccountId>,
+}
+
+struct Device {
+    id: DeviceId,
+    sealing_floor: u32,
+    next_seq: u64,
+    total_bytes: u64,
+    /// Position of an envelope at or before the oldest that waits: lower bounds, made exact when a mailbox looks full.
+    oldest_seq: u64,
+    oldest_bytes: u64,
+    is_changed: bool,
+}
+
+impl SqliteMailboxes {
+    /// Takes over a migrated connection.
+    pub fn new(connection: Connection, bounds: Bounds, pseudonyms: Pseudonyms) -> Self {
+        Self {
+            connection,
+            memory: Memory::default(),
+            bounds,
+            pseudonyms,
+            last_accepted: Timestamp(0),
+        }
+    }
+
+    /// Decides and stores submits and deletes what was acked, in one transaction, fsynced when this returns.
+    ///
+    /// # Errors
+    /// Nothing was changed; the caller may try the submits one by one.
+    pub fn append_batch(
+        &mut self,
+        submits: &[Submit],
+        acks: &[(Address, u64)],
+    ) -> Result<Vec<Appended>> {
+        self.memory.bound();
+        self.write(|batch| {
+            for (address, seq) in acks {
+                batch.ack(*address, *seq)?;
+            }
+            let appended = submits
+                .iter()
+                .map(|submit| batch.append(submit))
+                .collect::<Result<Vec<_>>>()?;
+            batch.save_devices()?;
+            Ok(appended)
+        })
+    }
+
+    /// See [`super::MailboxStore::expire`].
+    pub fn expire(&mut self, now: Timestamp) -> Result<Swept> {
+        self.write(|batch| {
+            let swept = batch.sweep(now)?;
+            batch.save_devices()?;
+            Ok(swept)
+        })
+    }
+
+    pub fn register_device(&mut self, address: Address) -> Result<()> {
+        self.memory.accounts.remove(&address.account_id);
+        self.write(|batch| {
+            let db = batch.db;
+            db.prepare_cached("INSERT INTO mailbox_device (device_id, account_id) VALUES (?1, ?2) ON CONFLICT DO NOTHING")
+                .and_then(|mut s| s.execute(params![address.device_id.0, address.account_id.0]))
+                .map_err(refused)?;
+            match owner(db, address.device_id)? {
+                Some(account_id) if account_id == address.account_id => Ok(()),
+                _ => Err(StoreError::Foreign),
+            }
+        })
+    }
+
+    pub fn remove_device(&mut self, address: Address) -> Result<()> {
+        self.memory.accounts.remove(&address.account_id);
+        self.memory.submits.remove(&address.device_id);
+        self.write(|batch| {
+            if owner(batch.db, address.device_id)? == Some(address.account_id) {
+                batch.drop_device(address.device_id)?;
+            }
+            Ok(())
+        })
+    }
+
+    pub fn set_sealing_floor(&mut self, address: Address, number: u32) -> Result<()> {
+        self.memory.accounts.remove(&address.account_id);
+        self.write(|batch| {
+            batch.execute(
+                "UPDATE mailbox_device SET sealing_floor = MAX(sealing_floor, ?3) WHERE device_id = ?1 AND account_id = ?2",
+                params![address.device_id.0, address.account_id.0, number],
+            )?;
+            Ok(())
+        })
+    }
+
+    pub fn register_token(&mut self, account: AccountId, token: Token) -> Result<()> {
+        self.memory.tokens.remove(&(account, token.hash));
+        self.write(|batch| {
+            let held: i64 = batch
+                .db
+                .query_row(
+                    "SELECT count(*) FROM mailbox_token WHERE account_id = ?1 AND token_hash <> ?2",
+                    params![account.0, token.hash.0],
+                    |row| row.get(0),
+                )
+                .map_err(refused)?;
+            if held as usize >= DELIVERY_TOKENS_MAX {
+                return Err(StoreError::TooManyTokens);
+            }
+            batch.execute(
+                "INSERT INTO mailbox_token (account_id, token_hash, kind, uses_max, expires_at_ms) \
+                 VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (account_id, token_hash) DO UPDATE \
+                 SET kind = excluded.kind, uses_max = excluded.uses_max, expires_at_ms = excluded.expires_at_ms",
+                params![
+                    account.0,
+                    token.hash.0,
+                    kind_number(token.kind),
+                    token.uses_max,
+                    token.expires_at.map(|at| at.0 as i64)
+                ],
+            )?;
+            Ok(())
+        })
+    }
+
+    pub fn delete_token(&mut self, account: AccountId, hash: TokenHash) -> Result<bool> {
+        self.memory.tokens.remove(&(account, hash));
+        self.write(|batch| {
+            let deleted = batch.execute(
+                "DELETE FROM mailbox_token WHERE account_id = ?1 AND token_hash = ?2",
+                params![account.0, hash.0],
+            )?;
+            Ok(deleted > 0)
+        })
+    }
+
+    pub fn forget(&mut self, account: AccountId) -> Result<()> {
+        self.memory = Memory::default();
+        self.write(|batch| {
+            let devices = batch.devices_of(account)?;
+            for device in devices {
+                batch.drop_device(device.id)?;
+            }
+            for table in ["mailbox_token", "mailbox_held"] {
+                batch.execute(
+                    &format!("DELETE FROM {table} WHERE account_id = ?1"),
+                    [account.0],
+                )?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The connection, for reads that are allowed beside the writer.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Runs `work` in a transaction; on any error nothing of it remains, in the file or in memory.
+    fn write<R>(&mut self, work: impl FnOnce(&mut Batch<'_>) -> Result<R>) -> Result<R> {
+        let last_accepted = self.last_accepted;
+        let done = self
+            .connection
+            .execute_batch("BEGIN IMMEDIATE")
+            .map_err(refused)
+            .map_err(Into::into)
+            .and_then(|()| {
+                let done = work(&mut Batch {
+                    db: &self.connection,
+                    memory: &mut self.memory,
+                    bounds: &self.bounds,
+                    pseudonyms: &self.pseudonyms,
+                    last_accepted: &mut self.last_accepted,
+                })?;
+                self.connection.execute_batch("COMMIT").map_err(refused)?;
+                Ok(done)
+            });
+        if done.is_err() {
+            // Refused only when the engine rolled back by itself (disk full).
+            let _ = self.connection.execute_batch("ROLLBACK");
+            self.memory = Memory::default();
+            self.last_accepted = last_accepted;
+        }
+        done
+    }
+}
+
+impl Memory {
+    fn bound(&mut self) {
+        if self.accounts.len() > REMEMBERED_MAX || self.submits.len() > REMEMBERED_MAX {
+            self.accounts.clear();
+            self.submits.clear();
+        }
+        if self.tokens.len() > REMEMBERED_MAX {
+            self.tokens.clear();
+        }
+    }
+}
+
+/// One open transaction.
+struct Batch<'a> {
+    db: &'a Connection,
+    memory: &'a mut Memory,
+    bounds: &'a Bounds,
+    pseudonyms: &'a Pseudonyms,
+    last_accepted: &'a mut Timestamp,
+}
+
+impl Batch<'_> {
+    fn execute(&self, sql: &str, params: impl rusqlite::Params) -> Result<usize> {
+        Ok(self
+            .db
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute(params))
+            .map_err(refused)?)
+    }
+
+    fn drop_device(&mut self, device: DeviceId) -> Result<()> {
+        for table in [
+            "mailbox_envelope",
+            "mailbox_submit",
+            "mailbox_held",
+            "mailbox_device",
+        ] {
+            self.execute(
+                &format!("DELETE FROM {table} WHERE device_id = ?1"),
+                [device.0],
+            )?;
+        }
+        Ok(())
+    }
+
+    fn devices_of(&self, account: AccountId) -> Result<Vec<Device>> {
+        let mut statement = self
+            .db
+            .prepare_cached(
+                "SELECT device_id, sealing_floor, next_seq, total_bytes FROM mailbox_device \
+                 WHERE account_id = ?1 ORDER BY device_id",
+            )
+            .map_err(refused)?;
+        let devices = statement
+            .query_map([account.0], |row| {
+                Ok(Device {
+                    id: DeviceId(row.get(0)?),
+                    sealing_floor: row.get(1)?,
+                    next_seq: unsigned(row, 2)?,
+                    total_bytes: unsigned(row, 3)?,
+                    oldest_seq: 0,
+                    oldest_bytes: 0,
+                    is_changed: false,
+                })
+            })
+            .map_err(refused)?
+            .collect::<rusqlite::Result<Vec<_>>>()
+            .map_err(refused)?;
+        Ok(devices)
+    }
+}
+
+/// The mailbox after `after`. Reads only; any connection to the file will do.
+pub fn page(db: &Connection, device: DeviceId, after: u64, limit: PageLimit) -> Result<Page> {
+    let mut statement = db
+        .prepare_cached(
+            "SELECT seq, envelope_id, accepted_at_ms, sealing_key_number, ciphertext FROM mailbox_envelope \
+             WHERE device_id = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
+        )
+        .map_err(refused)?;
+    let mut rows = statement
+        .query(params![device.0, after as i64, limit.envelopes as i64])
+        .map_err(refused)?;
+    let (mut deliveries, mut bytes) = (Vec::new(), 0);
+    while let Some(row) = rows.next().map_err(refused)? {
+        let delivery = delivery(row).map_err(refused)?;
+        bytes += delivery.ciphertext.len();
+        if bytes > limit.bytes && !deliveries.is_empty() {
+            return Ok(Page {
+                deliveries,
+                is_last: false,
+            });
+        }
+        deliveries.push(delivery);
+    }
+    let is_last = deliveries.len() < limit.envelopes;
+    Ok(Page {
+        deliveries,
+        is_last,
+    })
+}
+
+fn delivery(row: &rusqlite::Row<'_>) -> rusqlite::Result<Delivery> {
+    let envelope_id = EnvelopeId(row.get(1)?);
+    Ok(Delivery {
+        cursor: Some(Cursor::new(unsigned(row, 0)?, envelope_id)),
+        accepted_at: Timestamp(unsigned(row, 2)?),
+        envelope_id,
+        sealing_key_number: row.get(3)?,
+        ciphertext: row.get::<_, Vec<u8>>(4)?.into(),
+    })
+}
+
+/// See [`super::MailboxStore::open`].
+pub fn open(db: &Connection, address: Address, cursor: Option<Cursor>) -> Result<Option<Opened>> {
+    if owner(db, address.device_id)? != Some(address.account_id) {
+        return Ok(None);
+    }
+    let counter: Option<(Vec<u8>, Vec<u8>)> = db
+        .prepare_cached(
+            "SELECT counter, counter_signature FROM mailbox_submit WHERE device_id = ?1 ORDER BY number DESC LIMIT 1",
+        )
+        .and_then(|mut s| s.query_row([address.device_id.0], |row| Ok((row.get(0)?, row.get(1)?))).optional())
+        .map_err(refused)?;
+    let (counter, counter_signature) = counter.unwrap_or_default();
+    let after = match cursor {
+        Some(cursor) if names_envelope(db, address.device_id, cursor)? => cursor.seq,
+        _ => 0,
+    };
+    Ok(Some(Opened {
+        after,
+        counter,
+        counter_signature,
+    }))
+}
+
+/// Whether the mailbox holds exactly this envelope at this position.
+fn names_envelope(db: &Connection, device: DeviceId, cursor: Cursor) -> Result<bool> {
+    Ok(db
+        .prepare_cached(
+            "SELECT 1 FROM mailbox_envelope WHERE device_id = ?1 AND seq = ?2 AND substr(envelope_id, 1, 8) = ?3",
+        )
+        .and_then(|mut s| s.exists(params![device.0, cursor.seq as i64, cursor.tag]))
+        .map_err(refused)?)
+}
+
+/// See [`super::MailboxStore::tokens`].
+pub fn tokens(db: &Connection, account: AccountId) -> Result<Vec<TokenInfo>> {
+    let mut statement = db
+        .prepare_cached(
+            "SELECT token_hash, kind, uses, uses_max, expires_at_ms FROM mailbox_token \
+             WHERE account_id = ?1 ORDER BY token_hash",
+        )
+        .map_err(refused)?;
+    let tokens = statement
+        .query_map([account.0], |row| {
+            Ok(TokenInfo {
+                token_hash: TokenHash(row.get(0)?),
+                kind: kind_of(row.get(1)?),
+                uses: row.get(2)?,
+                uses_max: row.get(3)?,
+                expires_at_ms: row
+                    .get::<_, Option<i64>>(4)?
+                    .map(|at| Timestamp(at.max(0) as u64)),
+            })
+        })
+        .map_err(refused)?
+        .collect::<rusqlite::Result<Vec<_>>>()
+        .map_err(refused)?;
+    Ok(tokens)
+}
+
+fn owner(db: &Connection, device: DeviceId) -> Result<Option<AccountId>> {
+    let owner = db
+        .prepare_cached("SELECT account_id FROM mailbox_device WHERE device_id = ?1")
+        .and_then(|mut s| {
+            s.query_row([device.0], |row| Ok(AccountId(row.get(0)?)))
+                .optional()
+        })
+        .map_err(refused)?;
+    Ok(owner)
+}
+
+fn unsigned(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<u64> {
+    let value: i64 = row.get(at)?;
+    u64::try_from(value).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(at, value))
+}
