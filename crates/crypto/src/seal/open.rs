@@ -92,9 +92,6 @@ pub enum Rejection {
     /// The handshake names other keys than the sender's log: count and drop.
     #[error("the handshake names other keys than the log")]
     IdentityMismatch,
-    /// The handshake on the last-resort key was answered before and its session is gone: count and drop.
-    #[error("the handshake was answered before")]
-    Replayed,
     /// Make a healing row, call [`PeerSessions::want_fresh`], ask for a repair.
     #[error("the sender's message does not open")]
     Broken(Broken),
@@ -119,7 +116,6 @@ impl Rejection {
             Self::OwnAddress => "open_own_address",
             Self::Forged => "open_forged",
             Self::IdentityMismatch => "open_identity_mismatch",
-            Self::Replayed => "open_replayed",
             Self::Broken(_) => "open_broken",
             Self::WrongSender => "open_wrong_sender",
             Self::Corrupt => "open_session_corrupt",
@@ -134,8 +130,7 @@ impl Rejection {
             | Self::SenderInactive { .. }
             | Self::OwnAddress
             | Self::Forged
-            | Self::IdentityMismatch
-            | Self::Replayed => ErrorKind::Misbehaved,
+            | Self::IdentityMismatch => ErrorKind::Misbehaved,
             Self::SenderLogUnknown { .. } | Self::NoRandomness => ErrorKind::Transient,
             Self::UnknownSealingKey | Self::Broken(_) | Self::Corrupt => ErrorKind::Resync,
             Self::WrongSender => ErrorKind::Bug,
@@ -284,7 +279,9 @@ fn answer<S: PrekeyStore>(
                 .was_answered(&responding.hash)
                 .map_err(OpenError::Store)?
             {
-                return Err(Rejection::Replayed.into());
+                // A repeated envelope has a known id and does not come here, so this is a later message of a session
+                // that is gone. It heals; answering the handshake again would let old messages open twice.
+                return Err(broken.into());
             }
             ConsumedPrekey::LastResort(handshake.kem_key, responding.hash)
         }
