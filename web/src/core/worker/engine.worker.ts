@@ -113,9 +113,9 @@ function stepDown(): void {
 }
 
 function restart(how: { crashed: boolean; memory: boolean; everyone: boolean }): void {
-  if (how.everyone) broadcast({ type: 'restart' });
   // The answer to the call that led here leaves first.
   setTimeout(() => {
+    if (how.everyone) broadcast({ type: 'restart' });
     finished = true;
     // After a trap the module is not entered again: ending the worker frees its files.
     tell({ type: 'restart', crashed: how.crashed, memory: how.memory });
