@@ -26,7 +26,7 @@ export interface BrowserOptions {
 }
 
 export class Browser {
-  /** Clicks, key presses outside of typing, and fields typed into: what a person would count. */
+  /** Clicks, single keys, and fields filled (Enter at their end included): what a person would count. */
   interactions = 0;
   readonly violations: string[] = [];
   readonly errors: string[] = [];
@@ -81,6 +81,12 @@ export class Browser {
   async type(target: Locator, value: string): Promise<void> {
     this.interactions += 1;
     await target.fill(value);
+  }
+
+  /** A field filled and confirmed with Enter counts as one interaction: the hands do not leave the keyboard. */
+  async typeAndEnter(target: Locator, value: string): Promise<void> {
+    await this.type(target, value);
+    await target.press('Enter');
   }
 
   async press(target: Locator, key: string): Promise<void> {
