@@ -2,7 +2,9 @@ import { Person, acquainted } from './person';
 import { text } from './texts';
 import { expect, test } from './world';
 
-test('two people sign up, find each other by handle and write within 60 s and 8 interactions', async ({ world }) => {
+test('two people sign up, find each other by handle and write within 60 s and 8 interactions', async ({
+  world,
+}) => {
   const started = Date.now();
   const [alice, bob] = [new Person(await world.browser(), 'alice'), new Person(await world.browser(), 'bob')];
   await Promise.all([alice.signUp(), bob.signUp()]);
@@ -12,17 +14,17 @@ test('two people sign up, find each other by handle and write within 60 s and 8 
   await alice.addByHandle('bob');
   expect(alice.browser.interactions - before, 'adding a contact').toBeLessThanOrEqual(3);
   await alice.send('hello bob');
-  await alice.seesState('hello bob', 'sent');
+  await alice.seesState('hello bob', 'Sent');
   expect(alice.browser.interactions, 'up to the first message').toBeLessThanOrEqual(8);
 
   await bob.acceptRequest();
   await bob.sees('hello bob');
-  await alice.seesState('hello bob', 'delivered');
+  await alice.seesState('hello bob', 'Delivered');
   expect(Date.now() - started, 'up to the first message delivered').toBeLessThan(60_000);
 
   await bob.send('hello alice');
   await alice.sees('hello alice');
-  await bob.seesState('hello alice', 'read');
+  await bob.seesState('hello alice', 'Read');
 });
 
 test('an invite link leads from the welcome screen into the conversation', async ({ world }) => {
@@ -65,7 +67,10 @@ test('a blocked person reaches no one, and learns nothing', async ({ world }) =>
   await acquainted(alice, bob);
   await bob.page.goto(bob.page.url().replace(/(#\/chats\/[^/]+).*/, '$1/info'));
   await bob.page.getByRole('button', { name: text('chat.block'), exact: true }).click();
-  await bob.page.getByRole('dialog').getByRole('button', { name: text('chat.block'), exact: true }).click();
+  await bob.page
+    .getByRole('dialog')
+    .getByRole('button', { name: text('chat.block'), exact: true })
+    .click();
   await expect(bob.page.getByText(text('chat.youBlocked', { name: 'alice' }))).toBeVisible();
 
   await alice.send('can you read this?');

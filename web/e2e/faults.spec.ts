@@ -7,11 +7,11 @@ test('a message to someone who is away arrives when they come back', async ({ wo
   await acquainted(alice, bob);
   await bob.browser.close();
   for (const words of ['one', 'two', 'three']) await alice.send(words);
-  await alice.seesState('three', 'sent');
+  await alice.seesState('three', 'Sent');
   await bob.browser.open();
   await bob.openFirstChat();
   for (const words of ['one', 'two', 'three']) await bob.sees(words);
-  await alice.seesState('three', 'delivered');
+  await alice.seesState('three', 'Delivered');
 });
 
 test('a reload in mid-send loses nothing and sends nothing twice', async ({ world }) => {
@@ -25,7 +25,7 @@ test('a reload in mid-send loses nothing and sends nothing twice', async ({ worl
   }
   for (let round = 0; round < 3; round += 1) {
     await bob.sees(`before reload ${round}`);
-    await alice.seesState(`before reload ${round}`, 'delivered');
+    await alice.seesState(`before reload ${round}`, 'Delivered');
   }
 });
 
@@ -39,7 +39,7 @@ test('a browser killed while sending resumes from its store', async ({ world }) 
   await world.relay.start();
   await alice.browser.open();
   await alice.openFirstChat();
-  await alice.seesState('written before the kill', 'delivered');
+  await alice.seesState('written before the kill', 'Delivered');
   await bob.sees('written before the kill');
 });
 
@@ -49,9 +49,9 @@ test('without the relay the app says so, and delivers later', async ({ world }) 
   await world.relay.stop('SIGKILL');
   await expect(alice.page.getByText(text('notice.offline'))).toBeVisible({ timeout: 30_000 });
   await alice.send('while the relay is away');
-  await alice.seesState('while the relay is away', 'queued');
+  await alice.seesState('while the relay is away', 'Queued');
   await world.relay.start();
-  await alice.seesState('while the relay is away', 'delivered');
+  await alice.seesState('while the relay is away', 'Delivered');
   await bob.sees('while the relay is away');
   await expect(alice.page.getByText(text('notice.offline'))).toHaveCount(0);
 });

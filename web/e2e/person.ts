@@ -23,7 +23,9 @@ export class Person {
     await browser.type(page.getByLabel(text('auth.password'), { exact: true }), PASSWORD);
     await browser.click(page.getByRole('button', { name: text('auth.createAccount') }));
     // Behind the sign-up stands either the chat list or, after an invite link, the conversation.
-    await expect(page.getByRole('button', { name: text('auth.createAccount') })).toHaveCount(0, { timeout: 30_000 });
+    await expect(page.getByRole('button', { name: text('auth.createAccount') })).toHaveCount(0, {
+      timeout: 30_000,
+    });
   }
 
   /** From the chat list to the conversation with `handle`: 2 interactions. */
@@ -54,7 +56,9 @@ export class Person {
   }
 
   get composer(): Locator {
-    return this.page.getByRole('textbox', { name: new RegExp(escaped(text('chat.placeholder', { name: '' }).trim())) });
+    return this.page.getByRole('textbox', {
+      name: new RegExp('^' + escaped(text('chat.placeholder', { name: '' }).trim())),
+    });
   }
 
   /** The message that reads `words`, with its accessible name "author, time, text, state". */
@@ -67,9 +71,9 @@ export class Person {
   }
 
   /** Waits until the own message `words` carries the word for `state`. */
-  async seesState(words: string, state: 'queued' | 'sent' | 'delivered' | 'read'): Promise<void> {
-    const order = ['queued', 'sent', 'delivered', 'read'];
-    const reached = order.slice(order.indexOf(state)).map((later) => escaped(text(`ui.tick.${later}`)));
+  async seesState(words: string, state: 'Queued' | 'Sent' | 'Delivered' | 'Read'): Promise<void> {
+    const order = ['Queued', 'Sent', 'Delivered', 'Read'];
+    const reached = order.slice(order.indexOf(state)).map((later) => escaped(text(`ui.tick${later}`)));
     await expect(this.message(words)).toHaveAccessibleName(new RegExp(`(${reached.join('|')})$`));
   }
 

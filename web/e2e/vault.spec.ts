@@ -49,7 +49,11 @@ test('the files of the store and of the relay hold nothing readable', async ({ w
     }
   }
   const stored = world.relay.bytes();
-  for (const form of [canary, Buffer.from(canary).toString('base64').slice(0, -2), Buffer.from(canary).toString('hex')]) {
+  for (const form of [
+    canary,
+    Buffer.from(canary).toString('base64').slice(0, -2),
+    Buffer.from(canary).toString('hex'),
+  ]) {
     expect(stored.includes(form), 'the text at the relay').toBe(false);
   }
 });
@@ -65,7 +69,7 @@ test('what the browser evicted is explained, and nothing starts over by itself',
     await root.removeEntry('securechat', { recursive: true });
   });
   await alice.page.goto(world.relay.url);
-  await expect(alice.page.getByRole('heading', { name: text('boot.evicted') })).toBeVisible();
+  await expect(alice.page.getByRole('heading', { name: text('boot.evictedTitle') })).toBeVisible();
   await alice.page.reload();
-  await expect(alice.page.getByRole('heading', { name: text('boot.evicted') })).toBeVisible();
+  await expect(alice.page.getByRole('heading', { name: text('boot.evictedTitle') })).toBeVisible();
 });

@@ -1,0 +1,104 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Page } from '@playwright/test';
+import { Cast, lastScreens, missingRoutes, screens } from './screens';
+import { Person } from './person';
+import { text } from './texts';
+import { expect, test } from './world';
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+interface Finding {
+  id: string;
+  impact: string | null;
+  nodes: { html: string }[];
+}
+
+test('every route of the app stands in the table of screens', () => {
+  expect(missingRoutes()).toEqual([]);
+});
+
+test('no screen has a serious accessibility finding or scrolls sideways at 320 px', async ({ world }) => {
+  test.setTimeout(480_000);
+  const cast = await Cast.gather(world);
+  const faults: string[] = [];
+  for (const { width, height, dark } of [
+    { width: 1280, height: 800, dark: false },
+    { width: 320, height: 640, dark: true },
+  ]) {
+    for (const person of Object.values(cast.people)) {
+      await person.page.setViewportSize({ width, height });
+      await person.page.emulateMedia({ colorScheme: dark ? 'dark' : 'light', reducedMotion: 'reduce' });
+    }
+    // The last ones change the world for good, so they are seen once, on the small screen.
+    for (const screen of width === 320 ? [...screens, ...lastScreens] : screens) {
+      await test.step(`${screen.name} at ${width}`, async () => {
+        const page = await cast.show(screen);
+        for (const finding of await findings(page)) {
+          faults.push(`${screen.name} at ${width}: ${finding.id}: ${finding.nodes[0]?.html ?? ''}`);
+        }
+        const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+        if (overflow > 0) faults.push(`${screen.name} at ${width}: ${overflow} px too wide`);
+      });
+    }
+  }
+  expect(faults).toEqual([]);
+});
+
+test('the main journey works with the keyboard alone', async ({ world }) => {
+  const bob = new Person(await world.browser(), 'bob');
+  await bob.signUp();
+  const alice = new Person(await world.browser(), 'alice');
+  const { page } = alice;
+  await expect(page.getByText(text('auth.promise'))).toBeVisible();
+  await tabTo(page, text('auth.createAccount'));
+  await page.keyboard.press('Enter');
+  // The first field has the focus.
+  await expect(page.getByLabel(text('auth.handle'))).toBeFocused();
+  await page.keyboard.type('alice');
+  await tabTo(page, text('auth.password'));
+  await page.keyboard.type('a long enough password');
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('button', { name: text('chats.new') })).toBeVisible({ timeout: 30_000 });
+  await page.keyboard.press('Alt+Shift+N');
+  await expect(page.getByLabel(text('contacts.theirs'))).toBeFocused();
+  await page.keyboard.type('@bob');
+  await page.keyboard.press('Enter');
+  await expect(alice.composer).toBeVisible();
+  await tabTo(page, text('chat.placeholder', { name: 'bob' }));
+  await page.keyboard.type('no mouse was used');
+  await page.keyboard.press('Enter');
+  await alice.seesState('no mouse was used', 'Sent');
+});
+
+/** Serious and critical findings of axe for WCAG 2.2 AA. It runs through the debugger, past the content policy. */
+async function findings(page: Page): Promise<Finding[]> {
+  await page.evaluate(AXE);
+  const all = await page.evaluate(async () => {
+    const { axe } = globalThis as unknown as {
+      axe: { run(options: object): Promise<{ violations: Finding[] }> };
+    };
+    const result = await axe.run({
+      runOnly: { type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] },
+    });
+    return result.violations.map(({ id, impact, nodes }) => ({
+      id,
+      impact,
+      nodes: nodes.map(({ html }) => ({ html })),
+    }));
+  });
+  return all.filter(({ impact }) => impact === 'serious' || impact === 'critical');
+}
+
+/** Presses Tab until the control of that name has the focus. */
+async function tabTo(page: Page, name: string): Promise<void> {
+  const wanted = page
+    .getByLabel(name, { exact: true })
+    .or(page.getByRole('button', { name, exact: true }))
+    .first();
+  for (let presses = 0; presses < 40; presses += 1) {
+    if (await wanted.evaluate((element) => element === document.activeElement)) return;
+    await page.keyboard.press('Tab');
+  }
+  throw new Error(`${name} is not reached with Tab`);
+}
