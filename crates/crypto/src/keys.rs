@@ -325,6 +325,23 @@ mod tests {
     }
 
     #[test]
+    fn small_order_signing_keys_sign_nothing() {
+        // With the neutral element as key and as R, and S = 0, plain verification accepts every message.
+        let mut neutral = [0; 32];
+        neutral[0] = 1;
+        let mut signature = [0; 64];
+        signature[0] = 1;
+        let key = ed25519_dalek::VerifyingKey::from_bytes(&neutral).unwrap();
+        let plain = ed25519_dalek::Verifier::verify(
+            &key,
+            b"any message",
+            &ed25519_dalek::Signature::from_bytes(&signature),
+        );
+        assert!(plain.is_ok(), "the trap this test is about is gone");
+        assert!(!SigningPublic(neutral).verify_bytes(b"any message", &signature));
+    }
+
+    #[test]
     fn keys_of_wrong_length_or_form_are_refused() {
         assert!(XWingPublic::from_slice(&[0; 1215]).is_none());
         assert!(

@@ -36,15 +36,6 @@ pub fn hkdf_sha256<const N: usize>(salt: &[u8], ikm: &[u8], info: &[&[u8]]) -> S
     Secret::take(&mut out)
 }
 
-/// HKDF-SHA-512, as [`hkdf_sha256`].
-pub fn hkdf_sha512<const N: usize>(salt: &[u8], ikm: &[u8], info: &[&[u8]]) -> Secret<N> {
-    const { assert!(N <= 255 * 64) };
-    let mut out = [0; N];
-    let filled = hkdf::Hkdf::<Sha512>::new(Some(salt), ikm).expand_multi_info(info, &mut out);
-    debug_assert!(filled.is_ok());
-    Secret::take(&mut out)
-}
-
 /// HMAC-SHA-256 of the concatenation of `parts`.
 pub fn hmac_sha256(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     // HMAC takes keys of any length: longer than a block is hashed first (RFC 2104), so no error is possible.

@@ -2,7 +2,9 @@
 
 mod account_log;
 mod bundle;
+mod codes;
 mod fork;
+mod histories;
 mod safety_number;
 mod signatures;
 mod terms;

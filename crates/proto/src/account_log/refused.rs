@@ -33,8 +33,6 @@ pub enum Refused {
     VoidsFinalEntry,
     /// Entries are missing between what is known and what was offered.
     Gap,
-    /// The scanned or pinned fingerprint is not this log's.
-    OtherFingerprint,
 }
 
 impl Refused {
@@ -67,7 +65,6 @@ impl Refused {
             Self::UnknownParent => "unknown_parent",
             Self::VoidsFinalEntry => "voids_final_entry",
             Self::Gap => "gap",
-            Self::OtherFingerprint => "other_fingerprint",
         }
     }
 }
