@@ -172,3 +172,40 @@ pub fn check_record(record: &[u8]) -> ApiResult<()> {
         Err(Code::Invalid.into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    /// The file is made by the client's half (`securechat-crypto`), which this crate does not link.
+    #[test]
+    fn known_answers_of_the_client_fit_this_half() {
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../docs/protocol/vectors/opaque.json"
+        );
+        let file: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        let bytes = |name: &str| -> Vec<u8> {
+            let text = file[name].as_str().unwrap();
+            (0..text.len())
+                .step_by(2)
+                .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
+                .collect()
+        };
+        let server = Server {
+            setup: ServerSetup::deserialize(&bytes("server_setup")).unwrap(),
+        };
+        let handle = file["credential_identifier"].as_str().unwrap();
+        let answer = server.register(handle, &bytes("registration_request"));
+        assert_eq!(answer.unwrap(), bytes("registration_response"));
+        assert!(check_record(&bytes("registration_upload")).is_ok());
+
+        let login = ServerLogin::<Suite>::deserialize(&bytes("server_login_state")).unwrap();
+        let finish = CredentialFinalization::deserialize(&bytes("ke3")).unwrap();
+        let finished = login
+            .finish(finish, ServerLoginParameters::default())
+            .unwrap();
+        assert_eq!(finished.session_key.as_slice(), bytes("session_key"));
+    }
+}
