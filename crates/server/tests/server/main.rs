@@ -1,6 +1,10 @@
 //! Tests of the relay's rooms through their public faces, in one binary.
 
-mod mailbox_connection;
+mod accounts;
+mod http;
+mod keys;
 mod mailbox_contract;
-mod mailbox_socket;
 mod mailbox_world;
+mod migrations;
+mod support;
+mod vault;
