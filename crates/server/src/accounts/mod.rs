@@ -17,7 +17,7 @@ pub use http::router;
 pub use security_log::Origin;
 
 use crate::platform::db::{RoomMigrations, Tx, migrations};
-use crate::platform::{ApiResult, Platform};
+use crate::platform::{ApiResult, Platform, db};
 use axum::extract::FromRef;
 use backoff::BackOff;
 use securechat_proto::api::{Code, SecurityEventKind, SignUp};
@@ -147,20 +147,19 @@ impl Accounts {
         Ok(found.map(|found| (found.fingerprint, found.device.dsk)))
     }
 
-    /// Whether `device` of this account is active and signed `fields` for `purpose`.
-    pub async fn is_signed_by(
+    /// The account's active devices.
+    pub async fn active_devices(&self, account_id: AccountId) -> ApiResult<Vec<DeviceId>> {
+        Ok(store::device_ids(&self.platform.directory, account_id).await?)
+    }
+
+    /// Fingerprint and verifying key of an active device, for whoever checks its signatures.
+    pub async fn device_key(
         &self,
         account_id: AccountId,
         device_id: DeviceId,
-        purpose: Purpose,
-        fields: &[&[u8]],
-        signature: &[u8],
-    ) -> ApiResult<bool> {
-        let Some(device) = store::device(&self.platform.directory, account_id, device_id).await?
-        else {
-            return Ok(false);
-        };
-        Ok(device.has_signed(purpose, fields, signature))
+    ) -> db::Result<Option<(Fingerprint, [u8; 32])>> {
+        let found = store::device(&self.platform.directory, account_id, device_id).await?;
+        Ok(found.map(|found| (found.fingerprint, found.device.dsk)))
     }
 
     /// Writes one row of the account's own security trail; what could not be written is told to the operator only.

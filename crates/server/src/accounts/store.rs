@@ -163,6 +163,18 @@ pub async fn replace_devices(
     Ok(())
 }
 
+pub async fn device_ids(directory: &Directory, account_id: AccountId) -> Result<Vec<DeviceId>> {
+    directory
+        .query(
+            "SELECT device_id FROM accounts_devices WHERE account_id = $1",
+            params![account_id],
+        )
+        .await?
+        .iter()
+        .map(|row| row.array(0).map(DeviceId))
+        .collect()
+}
+
 const DEVICE: &str = "SELECT a.fingerprint, d.dsk, d.password_needed FROM accounts_devices d \
      JOIN accounts_accounts a ON a.account_id = d.account_id WHERE d.account_id = $1 AND d.device_id = $2";
 

@@ -3,9 +3,10 @@
 use super::config::{self, Environment};
 use super::serve::serve;
 use super::{DIRECTORY, open_directory};
+use crate::mailbox;
 use crate::platform::Rng;
 use crate::platform::config::{Listen, Storage};
-use crate::platform::db::Directory;
+use crate::platform::db::{Directory, RoomMigrations};
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
@@ -108,12 +109,26 @@ async fn migrate(direction: Direction, data: &Path) -> Result<()> {
     if let Storage::Files(folder) = &storage {
         config::make_data_folder(folder)?;
     }
-    let directory = open_directory(&storage).await?;
-    match direction {
-        Direction::Up => directory.migrate_up(DIRECTORY).await?,
-        Direction::Down => directory.migrate_down(DIRECTORY).await?,
-    }
+    move_schema(direction, &open_directory(&storage).await?, DIRECTORY).await?;
+    // The mailboxes have a file of their own on SQLite, and stand in the same database on PostgreSQL.
+    let mailboxes = match &storage {
+        Storage::Files(folder) => Directory::file(&folder.join("mailbox.db"))?,
+        Storage::Memory | Storage::Postgres(_) => open_directory(&storage).await?,
+    };
+    move_schema(direction, &mailboxes, &[mailbox::MIGRATIONS]).await?;
     println!("schema: done");
+    Ok(())
+}
+
+async fn move_schema(
+    direction: Direction,
+    database: &Directory,
+    rooms: &[RoomMigrations],
+) -> Result<()> {
+    match direction {
+        Direction::Up => database.migrate_up(rooms).await?,
+        Direction::Down => database.migrate_down(rooms).await?,
+    }
     Ok(())
 }
 

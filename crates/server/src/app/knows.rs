@@ -117,6 +117,82 @@ const FACTS: &[Fact] = &[
         ],
     ),
     (
+        "mailbox.devices",
+        None,
+        &[
+            "mailbox_device.device_id",
+            "mailbox_device.account_id",
+            "mailbox_device.sealing_floor",
+            "mailbox_device.next_seq",
+            "mailbox_device.total_bytes",
+        ],
+    ),
+    (
+        "mailbox.envelope",
+        Some(30),
+        &[
+            "mailbox_envelope.device_id",
+            "mailbox_envelope.seq",
+            "mailbox_envelope.envelope_id",
+            "mailbox_envelope.accepted_at_ms",
+            "mailbox_envelope.expires_at_ms",
+            "mailbox_envelope.sealing_key_number",
+            "mailbox_envelope.bytes_before",
+            "mailbox_envelope.ciphertext",
+            "mailbox_envelope.payload_id",
+        ],
+    ),
+    (
+        "mailbox.submits",
+        Some(30),
+        &[
+            "mailbox_submit.device_id",
+            "mailbox_submit.submit_id",
+            "mailbox_submit.digest",
+            "mailbox_submit.number",
+            "mailbox_submit.expires_at_ms",
+            "mailbox_submit.answer",
+            "mailbox_submit.counter",
+            "mailbox_submit.counter_signature",
+        ],
+    ),
+    (
+        "mailbox.tokens",
+        None,
+        &[
+            "mailbox_token.account_id",
+            "mailbox_token.token_hash",
+            "mailbox_token.kind",
+            "mailbox_token.uses",
+            "mailbox_token.uses_max",
+            "mailbox_token.expires_at_ms",
+        ],
+    ),
+    (
+        "mailbox.request_budgets",
+        Some(1),
+        &[
+            "mailbox_budget.day",
+            "mailbox_budget.pseudonym",
+            "mailbox_budget.used",
+        ],
+    ),
+    (
+        "mailbox.held_requests",
+        Some(7),
+        &[
+            "mailbox_held.account_id",
+            "mailbox_held.held_at_ms",
+            "mailbox_held.sender_pseudonym",
+            "mailbox_held.turn",
+            "mailbox_held.device_id",
+            "mailbox_held.envelope_id",
+            "mailbox_held.accepted_at_ms",
+            "mailbox_held.sealing_key_number",
+            "mailbox_held.ciphertext",
+        ],
+    ),
+    (
         "server.own",
         None,
         &[
@@ -147,7 +223,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     /// Every database of this server.
-    const SCHEMAS: &[&[RoomMigrations]] = &[super::super::DIRECTORY];
+    const SCHEMAS: &[&[RoomMigrations]] = &[super::super::DIRECTORY, &[crate::mailbox::MIGRATIONS]];
 
     fn stored_columns() -> BTreeSet<String> {
         let mut found = BTreeSet::new();

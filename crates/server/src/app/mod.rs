@@ -4,6 +4,7 @@
 
 pub mod commands;
 mod config;
+mod devices;
 mod docs;
 mod guard;
 mod headers;
@@ -18,7 +19,8 @@ pub use router::PUBLIC_ROUTES;
 pub use web::Assets;
 
 use crate::accounts::{self, Accounts};
-use crate::keys::{self, Keys, Listener};
+use crate::keys::{self, Keys};
+use crate::mailbox::{self, Bounds, Mailbox, SUBMIT_RATE};
 use crate::platform::config::Storage;
 use crate::platform::db::{self, Directory, RoomMigrations};
 use crate::platform::{ApiError, Clock, Config, Platform, Rng, Secrets};
@@ -36,6 +38,7 @@ pub struct App {
     pub accounts: Accounts,
     pub keys: Keys,
     pub vault: Vault,
+    pub mailbox: Mailbox,
     /// All routes: REST, `/ws`, documents, web app.
     pub router: axum::Router,
 }
@@ -49,6 +52,8 @@ pub enum BuildError {
     Unsafe(String),
     #[error("start: {0:?}")]
     Room(ApiError),
+    #[error("mailboxes: {0}")]
+    Mailbox(#[from] mailbox::StoreError),
 }
 
 impl From<ApiError> for BuildError {
@@ -69,17 +74,57 @@ pub async fn build(
     directory.migrate_up(DIRECTORY).await?;
     let platform = Platform::new(config, clock, rng, secrets, directory);
     let accounts = Accounts::open(platform.clone()).await?;
-    let listener: Listener = Arc::new(|_| Box::pin(async { Ok(()) }));
-    let keys = Keys::new(platform.clone(), accounts.clone(), listener);
+    let device_keys = Arc::new(devices::DeviceKeys(accounts.clone()));
+    let submit_rate = platform
+        .config
+        .rates
+        .submits_per_account
+        .unwrap_or(SUBMIT_RATE);
+    let mailbox = Mailbox::open(
+        platform.clone(),
+        device_keys,
+        Bounds::default(),
+        submit_rate,
+    )
+    .await?;
+    let keys = Keys::new(
+        platform.clone(),
+        accounts.clone(),
+        devices::listener(mailbox.clone()),
+    );
     let vault = Vault::new(platform.clone());
-    let router = router::router(&platform, &accounts, &keys, &vault, assets);
+    let rooms = Rooms {
+        platform,
+        accounts,
+        keys,
+        vault,
+        mailbox,
+    };
+    let router = router::router(&rooms, assets);
+    let Rooms {
+        platform,
+        accounts,
+        keys,
+        vault,
+        mailbox,
+    } = rooms;
     Ok(App {
         platform,
         accounts,
         keys,
         vault,
+        mailbox,
         router,
     })
+}
+
+/// The rooms, for composing routes.
+struct Rooms {
+    platform: Platform,
+    accounts: Accounts,
+    keys: Keys,
+    vault: Vault,
+    mailbox: Mailbox,
 }
 
 /// Opens the directory and refuses a PostgreSQL that answers before it has written.
@@ -99,13 +144,15 @@ async fn open_directory(storage: &Storage) -> Result<Directory, BuildError> {
 }
 
 impl App {
-    /// Housekeeping for as long as it is polled: revocations of other nodes every 2 s, the rest once a minute.
+    /// Housekeeping for as long as it is polled: revocations of other nodes every 2 s, mailboxes
+    /// every 10 minutes, the rest once a minute.
     pub fn housekeeping(&self) -> impl Future<Output = ()> + Send + use<> {
         let (platform, accounts, keys) = (
             self.platform.clone(),
             self.accounts.clone(),
             self.keys.clone(),
         );
+        let mailbox = self.mailbox.clone();
         async move {
             let mut tick = tokio::time::interval(Duration::from_secs(2));
             tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -116,6 +163,12 @@ impl App {
                     platform.limits.sweep();
                     log_failure("accounts sweep", accounts.sweep().await);
                     log_failure("keys sweep", keys.sweep().await);
+                }
+                if round % 300 == 0 {
+                    log_failure(
+                        "mailbox sweep",
+                        mailbox.sweep().await.map_err(ApiError::from),
+                    );
                 }
             }
         }

@@ -1,10 +1,8 @@
 //! All routes of the relay with everything around them.
 
-use super::{Assets, docs, guard, headers, sign_up};
-use crate::accounts::{self, Accounts};
-use crate::keys::{self, Keys};
+use super::{Assets, Rooms, docs, guard, headers, sign_up};
 use crate::platform::{ApiError, Platform};
-use crate::vault::{self, Vault};
+use crate::{accounts, keys, mailbox, vault};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::{HeaderName, Method, header};
@@ -28,14 +26,15 @@ pub const PUBLIC_ROUTES: &[(&str, &str)] = &[
     ("get", "/healthz"),
 ];
 
-pub fn router(
-    platform: &Platform,
-    accounts: &Accounts,
-    keys: &Keys,
-    vault: &Vault,
-    assets: Option<Assets>,
-) -> Router {
-    let (rooms, mut api) = OpenApiRouter::new()
+pub fn router(rooms: &Rooms, assets: Option<Assets>) -> Router {
+    let Rooms {
+        platform,
+        accounts,
+        keys,
+        vault,
+        mailbox,
+    } = rooms;
+    let (routes, mut api) = OpenApiRouter::new()
         .merge(accounts::router(accounts.clone()))
         .merge(sign_up::router(
             platform.clone(),
@@ -44,9 +43,10 @@ pub fn router(
         ))
         .merge(keys::router(keys.clone()))
         .merge(vault::router(vault.clone()))
+        .merge(mailbox::router(mailbox.clone()))
         .split_for_parts();
     docs::describe(&mut api);
-    rooms
+    routes
         .merge(docs::router(&api))
         .fallback(move |request: Request| elsewhere(assets.clone(), request))
         .method_not_allowed_fallback(|| async { ApiError::from(Code::MethodNotAllowed) })

@@ -9,6 +9,7 @@ use axum::Router;
 use axum_server::Handle;
 use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::RustlsConfig;
+use securechat_proto::close_code;
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -67,7 +68,9 @@ pub async fn serve(data: &Path, listen: Listen) -> Result<()> {
     Ok(())
 }
 
-fn stop(_app: &App, handle: &Handle<SocketAddr>) {
+/// Sockets are told to come back later; requests get their time to end.
+fn stop(app: &App, handle: &Handle<SocketAddr>) {
+    app.mailbox.hub().close_all(close_code::RESTARTING);
     handle.graceful_shutdown(Some(STOP_PATIENCE));
 }
 

@@ -34,6 +34,8 @@ pub const MIGRATIONS: RoomMigrations = migrations!("keys", 1 => "0001_start");
 pub struct AccountDevices {
     pub account_id: AccountId,
     pub live: Vec<LiveDevice>,
+    /// Devices that once stood in the log and do not any more.
+    pub removed: Vec<DeviceId>,
 }
 
 /// A live device and the lowest sealing-key number it still opens.
@@ -92,15 +94,23 @@ impl Keys {
         }
     }
 
-    /// Tells the listener the account's live devices.
+    /// Tells the listener which devices the account has, and which it had.
     pub async fn announce_devices(&self, account_id: AccountId) -> ApiResult<()> {
-        let live = store::live_devices(
-            &self.platform.directory,
+        let directory = &self.platform.directory;
+        let live = store::live_devices(directory, account_id, self.platform.clock.now()).await?;
+        let active = self.accounts.active_devices(account_id).await?;
+        let removed = store::entries_from(directory, account_id, 0)
+            .await?
+            .iter()
+            .flat_map(|entry| rules::devices_named(entry))
+            .filter(|device_id| !active.contains(device_id))
+            .collect();
+        (self.listener)(AccountDevices {
             account_id,
-            self.platform.clock.now(),
-        )
-        .await?;
-        (self.listener)(AccountDevices { account_id, live }).await
+            live,
+            removed,
+        })
+        .await
     }
 
     /// Hands the active devices of a log to `accounts`, inside the transaction that changed the log.

@@ -2,7 +2,9 @@
 
 use crate::platform::primitives::Primitives;
 use crate::platform::{ApiError, ApiResult};
-use securechat_proto::account_log::{AppendedAt, Log, Verified, verify_chain, within_daily_rate};
+use securechat_proto::account_log::{
+    AppendedAt, Entry, Log, Operation, Verified, verify_chain, within_daily_rate,
+};
 use securechat_proto::api::{BundleUpload, Code};
 use securechat_proto::bundle::{MerkleTree, SignedBundle};
 use securechat_proto::limits::{DAY_MS, LOG_ENTRY_BYTES_MAX, ONE_TIME_PREKEYS, SECOND_MS};
@@ -83,6 +85,16 @@ pub fn check_append(held: &[HeldEntry], entry: &[u8], now: Timestamp) -> ApiResu
         return Err(ApiError::rate_limited(DAY_MS / SECOND_MS));
     }
     Ok(appended.log)
+}
+
+/// The device an entry brings in, whatever became of it later.
+pub fn devices_named(entry: &[u8]) -> Option<DeviceId> {
+    let entry = Entry::decode(entry).ok()?;
+    let device = match &entry.body.operation {
+        Operation::Genesis { device, .. } => device,
+        operation => operation.incoming()?,
+    };
+    Some(device.id(&Primitives))
 }
 
 /// A bundle that its device signed, with the one-time prekeys it proves.

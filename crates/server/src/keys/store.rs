@@ -66,7 +66,7 @@ pub async fn entries_from(
 ) -> Result<Vec<Vec<u8>>> {
     directory
         .query(
-            "SELECT entry FROM keys_log_entries WHERE account_id = $1 AND sequence >= $2 ORDER BY sequence LIMIT 256",
+            "SELECT entry FROM keys_log_entries WHERE account_id = $1 AND sequence >= $2 ORDER BY sequence",
             params![account_id, from],
         )
         .await?

@@ -34,7 +34,7 @@ async fn web_socket(
 /// Lists the account's delivery tokens, by hash.
 #[utoipa::path(get, path = "/v1/delivery-tokens", tag = "delivery tokens",
     responses((status = 200, body = TokenList), (status = 401, body = Problem), (status = 429, body = Problem)),
-    security(("access_token" = [])))]
+    security(("access" = [])))]
 async fn list_tokens(State(mailbox): State<Mailbox>, access: Access) -> ApiResult<Json<TokenList>> {
     let tokens = mailbox.store().tokens(access.account_id).await?;
     Ok(Json(TokenList { tokens }))
@@ -45,7 +45,7 @@ async fn list_tokens(State(mailbox): State<Mailbox>, access: Access) -> ApiResul
     params(("token_hash" = TokenHash, Path)), request_body = TokenRegistration,
     responses((status = 204), (status = 400, body = Problem), (status = 401, body = Problem),
         (status = 409, body = Problem, description = "too many tokens"), (status = 429, body = Problem)),
-    security(("access_token" = [])))]
+    security(("access" = [])))]
 async fn put_token(
     State(mailbox): State<Mailbox>,
     access: Access,
@@ -70,7 +70,7 @@ async fn put_token(
     params(("token_hash" = TokenHash, Path)),
     responses((status = 204), (status = 400, body = Problem), (status = 401, body = Problem),
         (status = 429, body = Problem)),
-    security(("access_token" = [])))]
+    security(("access" = [])))]
 async fn delete_token(
     State(mailbox): State<Mailbox>,
     access: Access,

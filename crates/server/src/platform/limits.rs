@@ -33,6 +33,8 @@ pub struct Rates {
     pub lookups_per_account: Rate,
     /// New sockets, by network.
     pub sockets_per_network: Rate,
+    /// Submits on sockets, by account; none for what `mailbox` says.
+    pub submits_per_account: Option<Rate>,
 }
 
 impl Default for Rates {
@@ -62,6 +64,7 @@ impl Default for Rates {
                 burst: 300,
                 period_s: 60,
             },
+            submits_per_account: None,
         }
     }
 }
@@ -80,6 +83,7 @@ impl Rates {
             sign_ups_per_network: open,
             lookups_per_account: open,
             sockets_per_network: open,
+            submits_per_account: Some(open),
         }
     }
 }

@@ -3,7 +3,9 @@
 mod accounts;
 mod http;
 mod keys;
+mod mailbox_connection;
 mod mailbox_contract;
+mod mailbox_socket;
 mod mailbox_world;
 mod migrations;
 mod support;

@@ -28,7 +28,7 @@ for _ in $(seq 300); do
 done
 echo "$folder"
 cat >/dev/null || true
-kill -INT "$(head -1 "$folder/data/postmaster.pid")" || true
+kill -QUIT "$(head -1 "$folder/data/postmaster.pid")" || true
 wait "$server" || true
 "#;
 
