@@ -1,10 +1,8 @@
 /** The real server binary for one test file: its own port, its own data folder, gone at the end. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
-import type { Readable } from 'node:stream';
 
 const READY_MS = 20_000;
 
@@ -24,29 +22,21 @@ export class Relay {
 
   /** Starts, or starts again on the same port and data. */
   async start(): Promise<void> {
+    // A file, not a pipe: Node's pipes are sockets, which cannot be opened again by their descriptor.
+    const readyFile = join(this.data, 'ready.json');
+    const ready = openSync(readyFile, 'w');
+    const listen = ['--listen', `127.0.0.1:${this.port}`, '--metrics-listen', '127.0.0.1:0'];
     const child = spawn(
       BINARY,
-      [
-        'serve',
-        '--listen',
-        `127.0.0.1:${this.port}`,
-        '--metrics-listen',
-        '127.0.0.1:0',
-        '--data',
-        this.data,
-        '--web',
-        WEB_DIR,
-        '--ready-fd',
-        '3',
-      ],
-      { stdio: ['ignore', 'pipe', 'pipe', 'pipe'] },
+      ['serve', ...listen, '--data', this.data, '--web', WEB_DIR, '--ready-fd', '3'],
+      { stdio: ['ignore', 'pipe', 'pipe', ready] },
     );
+    closeSync(ready);
     this.process = child;
     for (const stream of [child.stdout, child.stderr]) {
       stream?.on('data', (chunk: Buffer) => this.log.push(chunk.toString()));
     }
-    const line = await this.firstLine(child, child.stdio[3] as Readable);
-    const address = (JSON.parse(line) as { http: string }).http;
+    const address = (JSON.parse(await this.readyLine(child, readyFile)) as { http: string }).http;
     this.port = Number(address.slice(address.lastIndexOf(':') + 1));
   }
 
@@ -73,18 +63,17 @@ export class Relay {
     ]);
   }
 
-  private firstLine(child: ChildProcess, ready: Readable): Promise<string> {
-    return new Promise((resolved, rejected) => {
-      const fail = (why: string) => rejected(new Error(`${why}\n${this.log.join('')}`));
-      const timer = setTimeout(() => fail('the server did not get ready'), READY_MS);
-      child.once('error', (error) => fail(error.message));
-      child.once('exit', (code) => fail(`the server ended with ${code}`));
-      createInterface(ready).once('line', (line) => {
-        clearTimeout(timer);
-        child.removeAllListeners('exit');
-        resolved(line);
-      });
-    });
+  private async readyLine(child: ChildProcess, file: string): Promise<string> {
+    let failed: string | null = null;
+    child.once('error', (error) => (failed = error.message));
+    for (const started = Date.now(); Date.now() - started < READY_MS;) {
+      const line = readFileSync(file, 'utf8');
+      if (line.endsWith('\n')) return line;
+      if (child.exitCode !== null) failed = `the server ended with ${child.exitCode}`;
+      if (failed !== null) break;
+      await new Promise((resolved) => setTimeout(resolved, 20));
+    }
+    throw new Error(`${failed ?? 'the server did not get ready'}\n${this.log.join('')}`);
   }
 }
 
