@@ -12,7 +12,7 @@ import { Welcome } from '../features/auth/Welcome';
 import { ServerPage } from '../features/settings/ServerPage';
 import { ToastRegion } from '../ui/Toast';
 import { useToasts } from '../ui/toasts';
-import { activateLanguage, languages, type Language } from './i18n';
+import { activateLanguage, chooseLanguage, languages, type Language } from './i18n';
 import { SignedIn } from './SignedIn';
 import { useAppearance } from './useAppearance';
 
@@ -102,7 +102,7 @@ function LanguagePicker() {
     <label className="flex items-center gap-2">
       <span className="sr-only">{_('settings.language')}</span>
       <select
-        value={i18n.locale}
+        value={chooseLanguage([i18n.locale])}
         onChange={(event) => void activateLanguage(event.target.value as Language)}
         className="min-h-10 rounded-md bg-transparent px-2 text-13 text-text-2 md:min-h-8"
       >

@@ -72,12 +72,11 @@ export function Frame({
         >
           {list}
         </section>
-        <section
-          aria-label={_('app.main')}
+        <main
           className={classes('relative flex min-h-0 min-w-0 flex-col', view !== 'main' && 'max-md:hidden')}
         >
           {main}
-        </section>
+        </main>
         {details !== undefined && (
           <aside
             aria-label={_('app.details')}

@@ -70,9 +70,9 @@ export function SettingsScreens({
     place: asked === 'profile' ? 'profile' : 'settings',
     list: <SettingsPane current={shown} name={account.display_name} handle={account.handle} seed={seed} />,
     main: (
-      <main data-region tabIndex={-1} className="flex min-h-0 flex-1 flex-col outline-none">
+      <div data-region tabIndex={-1} className="flex min-h-0 flex-1 flex-col outline-none">
         {pages[shown]()}
-      </main>
+      </div>
     ),
   });
 }

@@ -21,6 +21,8 @@ export function chooseLanguage(wanted: readonly string[]): Language {
 /** Loads a catalogue and switches every text on the page to it. */
 export async function activateLanguage(language: Language): Promise<void> {
   const { messages } = await catalogues[language]();
-  i18n.loadAndActivate({ locale: language, messages });
+  // The region of the browser decides how dates and times are written: 18:53 or 6:53 PM.
+  const locale = navigator.languages.find((tag) => tag.toLowerCase().split('-')[0] === language) ?? language;
+  i18n.loadAndActivate({ locale, messages });
   document.documentElement.lang = language;
 }

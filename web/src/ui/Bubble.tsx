@@ -192,9 +192,9 @@ export function FailedLine({
     <button
       type="button"
       onClick={onAction}
-      className="hit-44 mt-1 inline-flex items-center gap-1.5 text-12 font-medium text-danger hover:underline"
+      className="hit-44 mt-1 inline-flex items-center gap-1.5 text-end text-12 font-medium text-danger hover:underline"
     >
-      <CircleAlert size={16} strokeWidth={2} aria-hidden />
+      <CircleAlert size={16} strokeWidth={2} aria-hidden className="shrink-0" />
       <span>
         {text} {action}
       </span>

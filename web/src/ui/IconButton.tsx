@@ -27,8 +27,8 @@ export function IconButton({
       title={label}
       aria-pressed={pressed}
       className={classes(
-        'hit-44 grid shrink-0 place-items-center rounded-md transition-colors enabled:hover:bg-hover enabled:active:bg-press disabled:opacity-50',
-        size === 'md' ? 'size-(--hit)' : 'size-8',
+        'grid shrink-0 place-items-center rounded-md transition-colors enabled:hover:bg-hover enabled:active:bg-press disabled:opacity-50',
+        size === 'md' ? 'size-(--hit)' : 'hit-44 size-8',
         pressed ? 'bg-primary-tint text-primary-text' : 'text-text-2',
         className,
       )}

@@ -48,7 +48,10 @@ export function Page({
 }) {
   const { _ } = useLingui();
   return (
-    <div className="min-h-0 flex-1 overflow-y-auto px-4 pt-3 pb-8 md:px-10 md:py-8">
+    <div
+      tabIndex={0}
+      className="min-h-0 flex-1 overflow-y-auto px-4 pt-3 pb-8 -outline-offset-2 md:px-10 md:py-8"
+    >
       <div className="mx-auto max-w-170">
         <div className="flex items-center gap-1">
           {onBack && (

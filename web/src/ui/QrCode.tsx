@@ -5,7 +5,7 @@ import { classes } from './classes';
 /** Draws `text` as a QR code: always dark on white, so that every camera reads it. */
 export function QrCode({ text, label, className }: { text: string; label: string; className?: string }) {
   const { path, size } = useMemo(() => {
-    const rows = encodeQR(text, 'raw', { ecc: 'medium', border: 0 });
+    const rows = encodeQR(text, 'raw', { ecc: 'medium', border: 1 });
     const steps: string[] = [];
     rows.forEach((row, y) =>
       row.forEach((dark, x) => {

@@ -43,21 +43,25 @@ export function Rail({
         ))}
       <a
         href={person.href}
-        aria-label={_('ui.yourProfile')}
+        title={_('ui.yourProfile')}
         aria-current={person.current ? 'page' : undefined}
         className="grid size-11 place-items-center rounded-full"
       >
         <Avatar name={person.name} seed={person.seed} size={36} />
+        <span className="sr-only">{_('ui.yourProfile')}</span>
       </a>
     </nav>
   );
 }
 
 function RailItem({ entry }: { entry: NavEntry }) {
+  const { _ } = useLingui();
   return (
     <a
       href={entry.href}
-      aria-label={entry.label}
+      aria-label={
+        entry.count ? `${entry.label}, ${_('ui.unreadCount', { count: entry.count })}` : entry.label
+      }
       title={entry.label}
       aria-current={entry.current ? 'page' : undefined}
       className={classes(

@@ -11,7 +11,7 @@ export function ShortcutTable({ groups }: { groups: readonly ShortcutGroup[] }) 
     <div className="grid gap-6">
       {groups.map((group) => (
         <section key={group.title}>
-          <h3 className="mb-1 text-13 text-text-2">{group.title}</h3>
+          <h2 className="mb-1 text-13 text-text-2">{group.title}</h2>
           <dl className="divide-y divide-divider">
             {group.shortcuts.map((shortcut) => (
               <div key={shortcut.label} className="flex items-center justify-between gap-4 py-2">

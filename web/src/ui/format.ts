@@ -14,7 +14,7 @@ export function daysBetween(earlierMs: number, laterMs: number): number {
 
 /** 18:53 or 6:53 pm, as the language has it. */
 export function formatClock(ms: number, locale: string): string {
-  return new Intl.DateTimeFormat(locale, { hour: '2-digit', minute: '2-digit' }).format(ms);
+  return new Intl.DateTimeFormat(locale, { timeStyle: 'short' }).format(ms);
 }
 
 /** Time for a list: the clock today, "Yesterday", a weekday this week, else a short date. */

@@ -55,16 +55,16 @@ export function ConversationHeader({
       </Link>
       <Link
         to={info}
-        aria-label={_('chat.openInfo', { name: view.title })}
+        title={_('chat.openInfo', { name: view.title })}
         className="flex min-w-0 flex-1 items-center gap-3 rounded-md"
       >
         <span className="max-xs:hidden">
           <Avatar name={view.title} seed={view.colour_seed} size={40} />
         </span>
-        <span className="min-w-0">
-          <span className="block truncate leading-5 font-semibold">{view.title}</span>
+        <div className="min-w-0">
+          <h1 className="truncate leading-5 font-semibold">{view.title}</h1>
           <TrustLine state={view.trust.type} since={since} />
-        </span>
+        </div>
       </Link>
       <div className="flex shrink-0 items-center">
         <IconButton icon={Search} label={_('chat.searchHere')} pressed={searchOpen} onClick={onSearch} />

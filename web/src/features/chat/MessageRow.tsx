@@ -53,6 +53,7 @@ export const MessageRow = memo(function MessageRow({
   const tickWord = useTickWord();
   const refusalText = useRefusalText();
   const [over, setOver] = useState(false);
+  const [entered, setEntered] = useState(false);
   const [menuOpen, setMenuOpen] = useState(false);
   const [reacting, setReacting] = useState(false);
   const { item } = row;
@@ -66,7 +67,7 @@ export const MessageRow = memo(function MessageRow({
       ? text
       : [author, clock, text, state && tickWord(state)].filter(Boolean).join(', ');
   const written = isBubble(item);
-  const withTools = item.body.type !== 'system' && (over || menuOpen || focused || reacting);
+  const withTools = item.body.type !== 'system' && (over || menuOpen || entered || reacting);
 
   const keyAction = (key: string): (() => void) | undefined => {
     if (item.body.type === 'system') return undefined;
@@ -88,7 +89,11 @@ export const MessageRow = memo(function MessageRow({
         aria-label={label}
         data-message={id}
         tabIndex={focused ? 0 : -1}
-        onFocus={() => onFocusRow(id)}
+        onFocus={(event) => {
+          setEntered(event.currentTarget.matches(':focus-visible, :has(:focus-visible)'));
+          onFocusRow(id);
+        }}
+        onBlur={() => setEntered(false)}
         onPointerEnter={(event) => {
           if (event.pointerType === 'mouse') setOver(true);
         }}

@@ -51,6 +51,7 @@ export function AddContactPage({
   const [fault, setFault] = useState<string>();
   const [running, setRunning] = useState(false);
   const [scanning, setScanning] = useState(false);
+  const own = useInvite();
 
   const add = async (by: ContactAddress | null) => {
     if (running) return;
@@ -86,7 +87,7 @@ export function AddContactPage({
   };
 
   return (
-    <main
+    <div
       data-region
       tabIndex={-1}
       className="min-h-0 flex-1 overflow-y-auto px-4 pt-3 pb-8 outline-none md:grid md:px-10 md:py-8"
@@ -103,9 +104,10 @@ export function AddContactPage({
           <h1 className="text-20 tracking-tight md:text-24">{_('contacts.add')}</h1>
         </div>
         <p className="mt-1 text-text-2">{_('contacts.addLead')}</p>
-        <div className="mt-6 grid rounded-lg bg-surface shadow-1 xl:grid-cols-[auto_1fr] forced:border">
-          <OwnCode handle={handle} name={name} onCopy={onCopy} />
+        <div className="mt-6 grid rounded-lg bg-surface shadow-1 grid-cols-[minmax(0,1fr)] xl:grid-cols-[auto_minmax(0,1fr)] forced:border">
+          <OwnCode url={own.url} handle={handle} name={name} />
           <div className="flex flex-col justify-center gap-5 p-5 md:p-7 xl:border-s xl:border-divider">
+            <OwnLink invite={own} onCopy={onCopy} />
             <form onSubmit={submit} noValidate>
               <TextField
                 label={_('contacts.theirs')}
@@ -117,7 +119,7 @@ export function AddContactPage({
                 spellCheck={false}
                 enterKeyHint="go"
                 error={fault}
-                autoFocus
+                autoFocus={!matchMedia('(pointer: coarse)').matches}
                 trailing={
                   <Button
                     type="submit"
@@ -154,20 +156,21 @@ export function AddContactPage({
           />
         )}
       </Dialog>
-    </main>
+    </div>
   );
 }
 
-/** My code and my link, made when this screen is first opened. */
-function OwnCode({
-  handle,
-  name,
-  onCopy,
-}: {
-  handle: string;
-  name: string;
-  onCopy: (text: string) => Promise<void>;
-}) {
+interface Invite {
+  /** `https://HOST/#PAYLOAD`, once there is one that still works. */
+  url: string | undefined;
+  note: string | undefined;
+  fault: string | undefined;
+  renewing: boolean;
+  renew: () => void;
+}
+
+/** My link, made when this screen is first opened. */
+function useInvite(): Invite {
   const { _, i18n } = useLingui();
   const command = useCommand();
   const refusalText = useRefusalText();
@@ -194,38 +197,64 @@ function OwnCode({
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [view, usable]);
 
+  return {
+    url: usable ? inviteUrl(link.payload) : undefined,
+    note: !usable
+      ? undefined
+      : link.active
+        ? _('contacts.linkExpires', { when: formatMoment(link.expires_at_ms, i18n.locale) })
+        : _('contacts.linkWaiting'),
+    fault,
+    renewing,
+    renew: () => void make(),
+  };
+}
+
+function OwnCode({ url, handle, name }: { url: string | undefined; handle: string; name: string }) {
+  const { _ } = useLingui();
   return (
-    <div className="flex flex-col items-center gap-4 p-5 max-xl:border-b max-xl:border-divider md:p-7 xl:w-80">
-      {link && usable ? (
-        <QrCode text={inviteUrl(link.payload)} label={_('contacts.yourCode')} className="size-56" />
+    <div className="flex flex-col items-center justify-center gap-4 p-5 max-xl:border-b max-xl:border-divider md:p-7 xl:w-72">
+      {url ? (
+        <QrCode text={url} label={_('contacts.yourCode')} className="size-54 border-0" />
       ) : (
-        <Skeleton className="size-56 rounded-lg" />
+        <Skeleton className="size-54 rounded-lg" />
       )}
       <div className="text-center">
-        <div className="font-semibold">{name || handle}</div>
-        <div className="text-13 text-text-2">@{handle}</div>
+        <div className="font-semibold wrap-anywhere">{name || handle}</div>
+        <div className="text-13 wrap-anywhere text-text-2">@{handle}</div>
       </div>
-      <div className="w-full">
-        <p className="mb-1.5 text-13 font-medium text-text-2">{_('contacts.yourLink')}</p>
-        {link && usable && <CopyLine text={inviteUrl(link.payload)} onCopy={onCopy} />}
-        {fault && (
-          <p role="alert" className="py-2 text-13 text-danger">
-            {fault}
-          </p>
-        )}
-        {link && usable && (
-          <p className="mt-2 text-13 text-text-2">
-            {link.active
-              ? _('contacts.linkExpires', { when: formatMoment(link.expires_at_ms, i18n.locale) })
-              : _('contacts.linkWaiting')}
-          </p>
-        )}
-        <div className="mt-2 flex justify-center">
-          <Button variant="ghost" size="sm" icon={RefreshCw} loading={renewing} onClick={() => void make()}>
-            {link && usable ? _('contacts.newLink') : _('contacts.makeLink')}
-          </Button>
-        </div>
-      </div>
+    </div>
+  );
+}
+
+function OwnLink({ invite, onCopy }: { invite: Invite; onCopy: (text: string) => Promise<void> }) {
+  const { _ } = useLingui();
+  return (
+    <div>
+      <p className="mb-1.5 text-13 font-medium text-text-2">{_('contacts.yourLink')}</p>
+      {invite.url ? (
+        <CopyLine text={invite.url} shown={invite.url.replace(/^https?:\/\//, '')} onCopy={onCopy} />
+      ) : (
+        <Skeleton className="h-12 rounded-md" />
+      )}
+      {invite.fault && (
+        <p role="alert" className="pt-2 text-13 text-danger">
+          {invite.fault}
+        </p>
+      )}
+      <p className="mt-1.5 flex flex-wrap items-center gap-x-2 text-13 text-text-2">
+        {invite.note}
+        <Button
+          variant="ghost"
+          size="sm"
+          icon={RefreshCw}
+          loading={invite.renewing}
+          onClick={invite.renew}
+          className="-ms-3"
+        >
+          {invite.url ? _('contacts.newLink') : _('contacts.makeLink')}
+        </Button>
+      </p>
     </div>
   );
 }

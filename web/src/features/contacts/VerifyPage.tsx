@@ -74,7 +74,7 @@ export function VerifyPage({
           <TrustLine state={trust.type} since={since} />
         </div>
       </header>
-      <main
+      <div
         data-region
         tabIndex={-1}
         className="min-h-0 flex-1 overflow-y-auto px-4 py-6 outline-none md:px-10 md:py-8"
@@ -124,7 +124,7 @@ export function VerifyPage({
             <p className="mt-4 text-13 text-text-2">{_('verify.since', { when: since ?? '' })}</p>
           )}
         </div>
-      </main>
+      </div>
       <Dialog title={_('verify.scan', { name })} open={scanning} onClose={() => setScanning(false)}>
         {scanning && <QrScanner onText={(text) => void scanned(text)} />}
       </Dialog>

@@ -118,14 +118,14 @@ function AccentPreview({ accent }: { accent: 'both' | 'green' | 'purple' }) {
       ? 'text-(--show-green-line) border-(--show-green-line)'
       : 'text-(--show-purple-line) border-(--show-purple-line)';
   return (
-    <span aria-hidden className="flex h-16 items-center justify-center gap-2.5 rounded-md bg-bg">
-      <span className={classes('grid size-8 place-items-center rounded-full', fill)}>
+    <span aria-hidden className="flex h-16 items-center justify-center gap-1.5 rounded-md bg-bg md:gap-2.5">
+      <span className={classes('grid size-8 shrink-0 place-items-center rounded-full', fill)}>
         <ArrowUp size={18} strokeWidth={2.25} />
       </span>
-      <span className={classes('grid size-6 place-items-center rounded-full text-12 font-semibold', fill)}>
+      <span className={classes('grid size-6 shrink-0 place-items-center rounded-full text-12 font-semibold', fill)}>
         3
       </span>
-      <span className={classes('size-6 rounded-full border-2', line)} />
+      <span className={classes('size-6 shrink-0 rounded-full border-2 max-md:hidden', line)} />
       <span className={classes('text-13 font-medium', line)}>{_('appearance.link')}</span>
     </span>
   );
