@@ -2,6 +2,7 @@ import { useLingui } from '@lingui/react';
 import { ArrowUp, Check, Pencil, Reply, Smile, X } from 'lucide-react';
 import { useEffect, useImperativeHandle, useRef, useState, type KeyboardEvent, type Ref } from 'react';
 import { classes } from './classes';
+import { findEmoji } from './emoji';
 import { EmojiPicker } from './EmojiPicker';
 import { IconButton } from './IconButton';
 
@@ -14,6 +15,9 @@ export interface ComposerContext {
   title: string;
   text: string;
 }
+
+/** A short code being written at the end of the text. */
+const shortCode = /(^|\s):([a-z_+-]{2,20})$/;
 
 /** Where a message is written. Always ready, grows with the text, buttons stay on the last line. */
 export function Composer({
@@ -53,6 +57,8 @@ export function Composer({
     area.style.height = `${Math.min(area.scrollHeight, 200)}px`;
   }, [value]);
 
+  // `:` and letters at the end of the text offer emoji; any other letter ends it.
+  const suggested = findEmoji(shortCode.exec(value)?.[2] ?? '\0', 5);
   const bytes = new TextEncoder().encode(value).length;
   const tooLong = bytes > bytesMax;
   const sendable = value.trim() !== '' && !tooLong && !disabled;
@@ -60,8 +66,20 @@ export function Composer({
     if (sendable) onSend(value.trim());
   };
 
+  const complete = (emoji: string) => {
+    const code = shortCode.exec(value);
+    if (code) onChange(`${value.slice(0, code.index)}${code[1] ?? ''}${emoji} `);
+    field.current?.focus();
+  };
+
   const onKeyDown = (event: KeyboardEvent<HTMLTextAreaElement>) => {
     if (event.nativeEvent.isComposing) return;
+    const first = suggested[0];
+    if (first && (event.key === 'Tab' || event.key === 'Enter') && !event.shiftKey) {
+      event.preventDefault();
+      complete(first.emoji);
+      return;
+    }
     const plain = !event.shiftKey && !event.altKey && !event.ctrlKey && !event.metaKey;
     if (
       event.key === 'Enter' &&
@@ -98,6 +116,33 @@ export function Composer({
             : 'border-divider has-[textarea:focus-visible]:outline-electric forced:border-control',
         )}
       >
+        {suggested.length > 0 && (
+          <div
+            role="group"
+            aria-label={_('ui.emoji')}
+            className="flex flex-wrap gap-1 border-b border-divider p-1.5"
+          >
+            {suggested.map(({ emoji, name }, index) => (
+              <button
+                key={emoji}
+                type="button"
+                onClick={() => complete(emoji)}
+                className={classes(
+                  'flex min-h-8 items-center gap-1.5 rounded-md px-2 text-13 text-text-2 hover:bg-press',
+                  index === 0 && 'bg-press',
+                )}
+              >
+                <span aria-hidden className="text-17">
+                  {emoji}
+                </span>
+                :{name}
+              </button>
+            ))}
+            <span role="status" className="sr-only">
+              {_('ui.emojiOffer', { name: suggested[0]?.name ?? '' })}
+            </span>
+          </div>
+        )}
         {context && <ContextBar context={context} onCancel={onCancelContext} />}
         <div className="flex min-h-13 items-end ps-4 pe-2">
           <textarea
@@ -114,12 +159,14 @@ export function Composer({
             enterKeyHint={enterSends ? 'send' : 'enter'}
             className="max-h-50 min-w-0 flex-1 resize-none self-center bg-transparent py-3.5 pe-1.5 outline-none"
           />
-          <EmojiPicker
-            open={picking}
-            onOpenChange={setPicking}
-            onPick={insert}
-            trigger={<IconButton icon={Smile} label={_('ui.emoji')} disabled={disabled} className="mb-1.5" />}
-          />
+          {!disabled && (
+            <EmojiPicker
+              open={picking}
+              onOpenChange={setPicking}
+              onPick={insert}
+              trigger={<IconButton icon={Smile} label={_('ui.emoji')} className="mb-1.5" />}
+            />
+          )}
           <button
             type="button"
             aria-label={context?.kind === 'edit' ? _('ui.saveEdit') : _('ui.send')}

@@ -122,7 +122,12 @@ function AccentPreview({ accent }: { accent: 'both' | 'green' | 'purple' }) {
       <span className={classes('grid size-8 shrink-0 place-items-center rounded-full', fill)}>
         <ArrowUp size={18} strokeWidth={2.25} />
       </span>
-      <span className={classes('grid size-6 shrink-0 place-items-center rounded-full text-12 font-semibold', fill)}>
+      <span
+        className={classes(
+          'grid size-6 shrink-0 place-items-center rounded-full text-12 font-semibold',
+          fill,
+        )}
+      >
         3
       </span>
       <span className={classes('size-6 shrink-0 rounded-full border-2 max-md:hidden', line)} />

@@ -1,0 +1,241 @@
+import { i18n } from '@lingui/core';
+import { I18nProvider } from '@lingui/react';
+import { act, render, screen, waitFor } from '@testing-library/react';
+import userEvent from '@testing-library/user-event';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { standInClient } from '../../gallery/client';
+import { account, answer } from '../../gallery/fixtures';
+import type { AccountView } from '../core/generated/AccountView';
+import type { Query } from '../core/generated/Query';
+import type { View } from '../core/generated/View';
+import { CoreProvider } from '../core/CoreProvider';
+import type { CoreState } from '../core/state';
+import { messages as german } from '../locales/de.po';
+import { settingsPages } from '../features/settings/SettingsPane';
+import { App } from './App';
+
+beforeEach(() => {
+  location.hash = '';
+});
+
+function open(
+  path: string,
+  options: {
+    account?: Partial<AccountView>;
+    core?: Partial<CoreState>;
+    command?: Parameters<typeof standInClient>[1] extends infer O
+      ? O extends { command?: infer C }
+        ? C
+        : never
+      : never;
+    invite?: string;
+  } = {},
+) {
+  location.hash = path;
+  const read = (query: Query): View =>
+    query.type === 'account' ? { type: 'account', ...account, ...options.account } : answer(query);
+  const stand = standInClient(read, { core: options.core, command: options.command });
+  render(
+    <I18nProvider i18n={i18n}>
+      <CoreProvider client={stand.client}>
+        <App invite={options.invite ?? null} />
+      </CoreProvider>
+    </I18nProvider>,
+  );
+  return stand;
+}
+
+const none: Partial<AccountView> = { state: 'none', handle: '' };
+
+describe('before there is an account', () => {
+  it('signs up with a handle and a password: four interactions from the first page', async () => {
+    const { commands } = open('/', { account: none });
+    await userEvent.click(screen.getByRole('button', { name: 'Create account' }));
+    await userEvent.type(screen.getByLabelText('Handle'), '@Elin');
+    await userEvent.type(screen.getByLabelText('Password'), 'correct horse');
+    await userEvent.click(screen.getByRole('button', { name: 'Create account' }));
+    await waitFor(() =>
+      expect(commands).toEqual([
+        { type: 'sign_up', handle: 'elin', password: 'correct horse', display_name: '' },
+      ]),
+    );
+  });
+
+  it('sends nothing that cannot be right, and says what is wrong at the field', async () => {
+    const { commands } = open('/signup', { account: none });
+    await userEvent.type(screen.getByLabelText('Handle'), '9');
+    await userEvent.type(screen.getByLabelText('Password'), 'short');
+    await userEvent.click(screen.getByRole('button', { name: 'Create account' }));
+    expect(commands).toEqual([]);
+    expect(screen.getByLabelText('Handle').getAttribute('aria-invalid')).toBe('true');
+    expect(screen.getByLabelText('Password').getAttribute('aria-invalid')).toBe('true');
+  });
+
+  it('puts a refusal where it belongs', async () => {
+    open('/signup', {
+      account: none,
+      command: () => ({ type: 'err', refusal: { code: 'handle_taken', retry_after_s: null } }),
+    });
+    await userEvent.type(screen.getByLabelText('Handle'), 'elin');
+    await userEvent.type(screen.getByLabelText('Password'), 'correct horse');
+    await userEvent.click(screen.getByRole('button', { name: 'Create account' }));
+    expect(await screen.findByText('This handle is taken. Try another.')).toBeTruthy();
+  });
+
+  it('says when the account lives on another device', async () => {
+    open('/login', {
+      account: none,
+      command: () => ({ type: 'err', refusal: { code: 'device_not_linked', retry_after_s: null } }),
+    });
+    await userEvent.type(screen.getByLabelText('Handle'), 'elin');
+    await userEvent.type(screen.getByLabelText('Password'), 'correct horse');
+    await userEvent.click(screen.getByRole('button', { name: 'Log in' }));
+    expect((await screen.findByRole('alert')).textContent).toContain('not one of its devices');
+  });
+});
+
+describe('when the store does not open', () => {
+  const kinds = [
+    'locked_by_another',
+    'wrong_key',
+    'key_missing',
+    'evicted',
+    'full',
+    'no_storage',
+    'too_new',
+    'corrupt',
+    'crashed',
+  ] as const;
+  it.each(kinds)('explains %s and deletes nothing', (kind) => {
+    const { commands } = open('/', { core: { boot: { state: 'failed', kind } } });
+    expect(screen.getByRole('alert').textContent).toContain('Nothing was deleted by the app.');
+    expect(commands).toEqual([]);
+  });
+
+  it('asks for the passphrase', () => {
+    open('/', { core: { boot: { state: 'locked' } } });
+    expect(screen.getByLabelText('Passphrase')).toBeTruthy();
+  });
+});
+
+describe('signed in', () => {
+  it('lists the chats with what each row says', async () => {
+    open('/');
+    expect(await screen.findByRole('heading', { name: 'Chats' })).toBeTruthy();
+    expect(screen.getByRole('link', { name: /Message requests/ })).toBeTruthy();
+    expect(document.title).toBe('(5) SecureChat');
+  });
+
+  it.each(settingsPages)('opens the settings page %s in both languages', async (page) => {
+    open(`/settings/${page}`);
+    const english = (await screen.findAllByRole('heading', { level: 1 })).map(
+      (heading) => heading.textContent,
+    );
+    act(() => i18n.loadAndActivate({ locale: 'de', messages: german }));
+    const texts = document.body.textContent;
+    expect(english.length).toBeGreaterThan(1);
+    // A key without a text would be shown as the key itself.
+    expect(texts).not.toMatch(/\b(settings|ui|privacy|storage|sessions|server|kit|about|keys)\.[a-z]\w+/);
+  });
+
+  it('accepts, declines and blocks a request', async () => {
+    const { commands } = open('/chats/ask');
+    await userEvent.click(await screen.findByRole('button', { name: 'Accept' }));
+    await userEvent.click(screen.getByRole('button', { name: 'Decline' }));
+    await waitFor(() =>
+      expect(commands.map((command) => command.type)).toEqual(
+        expect.arrayContaining(['accept_request', 'decline_request']),
+      ),
+    );
+    expect(commands.some((command) => command.type === 'mark_read')).toBe(false);
+  });
+
+  it('sends what was written and clears the field', async () => {
+    const { commands } = open('/chats/mara');
+    const field = await screen.findByRole('textbox', { name: 'Message Mara' });
+    await userEvent.type(field, 'On my way{Enter}');
+    await waitFor(() =>
+      expect(commands).toContainEqual({
+        type: 'send_text',
+        conversation_id: 'mara',
+        text: 'On my way',
+        reply_to: null,
+      }),
+    );
+    expect((field as HTMLTextAreaElement).value).toBe('');
+    expect(commands).toContainEqual({ type: 'set_typing', conversation_id: 'mara', active: true });
+  });
+
+  it('gives the words back when sending is refused', async () => {
+    open('/chats/mara', {
+      command: (command) =>
+        command.type === 'send_text'
+          ? { type: 'err', refusal: { code: 'storage_full', retry_after_s: null } }
+          : { type: 'ok', reply: { type: 'done' } },
+    });
+    const field = await screen.findByRole('textbox', { name: 'Message Mara' });
+    await userEvent.type(field, 'On my way{Enter}');
+    await waitFor(() => expect((field as HTMLTextAreaElement).value).toBe('On my way'));
+    expect(screen.getByText('This device has no room left.')).toBeTruthy();
+  });
+
+  it('edits the last own message with Up', async () => {
+    const { commands } = open('/chats/mara');
+    await userEvent.type(await screen.findByRole('textbox', { name: 'Message Mara' }), '{ArrowUp}');
+    const field = await screen.findByDisplayValue('Shall we meet at 7:30?');
+    await userEvent.type(field, '!{Enter}');
+    await waitFor(() =>
+      expect(commands.find((command) => command.type === 'edit_message')).toMatchObject({
+        text: 'Shall we meet at 7:30?!',
+      }),
+    );
+  });
+
+  it('warns of new keys before anything can be written', async () => {
+    const { commands } = open('/chats/jonas');
+    expect(await screen.findByText(/You had compared safety numbers/)).toBeTruthy();
+    expect(screen.getByRole('textbox', { name: 'Message Jonas' })).toHaveProperty('disabled', true);
+    await userEvent.click(screen.getByRole('button', { name: 'Accept the new keys' }));
+    expect(commands).toContainEqual({ type: 'accept_new_identity', contact_id: 'jonas' });
+  });
+
+  it('shows the sixty digits, and both answers', async () => {
+    const { commands } = open('/chats/mara/verify');
+    const digits = await screen.findByRole('list', { name: 'Safety number' });
+    expect(digits.textContent.replace(/\D/g, '')).toHaveLength(60);
+    await userEvent.click(screen.getByRole('button', { name: 'They differ' }));
+    expect(commands).toContainEqual({ type: 'set_verified', contact_id: 'mara', verified: false });
+    expect((await screen.findByRole('alert')).textContent).toContain('The numbers differ.');
+  });
+
+  it('adds by handle', async () => {
+    const { commands } = open('/add');
+    await userEvent.type(await screen.findByLabelText('Their handle or link'), '@mara{Enter}');
+    await waitFor(() =>
+      expect(commands).toContainEqual({ type: 'add_contact', by: { type: 'handle', handle: 'mara' } }),
+    );
+  });
+
+  it('uses the invite the app was opened with, once', async () => {
+    const { commands } = open('/', { invite: 'abcdefghijklmnopqrstuvwxyz' });
+    await waitFor(() =>
+      expect(commands.filter((command) => command.type === 'add_contact')).toEqual([
+        { type: 'add_contact', by: { type: 'link', payload: 'abcdefghijklmnopqrstuvwxyz' } },
+      ]),
+    );
+  });
+
+  it('goes to a chat by keyboard alone', async () => {
+    open('/');
+    await screen.findByRole('heading', { name: 'Chats' });
+    await userEvent.keyboard('{Control>}k{/Control}');
+    await userEvent.type(await screen.findByRole('searchbox', { name: 'Go to a chat' }), 'jon{Enter}');
+    await waitFor(() => expect(location.hash).toBe('#/chats/jonas'));
+  });
+
+  it('says that it is offline in a strip, not in a dialog', async () => {
+    open('/', { account: { connection: 'offline' } });
+    expect(await screen.findByText('Offline.')).toBeTruthy();
+    expect(screen.queryByRole('dialog')).toBeNull();
+  });
+});
