@@ -43,7 +43,7 @@ async fn start_registration(
     network: Network,
     Json(request): Json<RegistrationStart>,
 ) -> ApiResult<Json<RegistrationStarted>> {
-    accounts.platform.limits.sign_ups.check(&network)?;
+    accounts.platform.limits.logins.check(&network)?;
     Ok(Json(accounts.start_registration(&request).await?))
 }
 

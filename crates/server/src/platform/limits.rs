@@ -27,7 +27,7 @@ pub struct Rates {
     pub requests_per_account: Rate,
     /// Log-in, challenge and refresh, by network.
     pub logins_per_network: Rate,
-    /// Sign-up requests (two a person), by network.
+    /// Sign-ups, by network.
     pub sign_ups_per_network: Rate,
     /// Handle look-ups, by account: they tell who exists.
     pub lookups_per_account: Rate,

@@ -1,6 +1,7 @@
 //! Tests of the relay's rooms through their public faces, in one binary.
 
 mod accounts;
+mod binary;
 mod http;
 mod keys;
 mod mailbox_connection;
