@@ -144,7 +144,7 @@ const FACTS: &[Fact] = &[
     ),
     (
         "mailbox.submits",
-        Some(30),
+        Some(61),
         &[
             "mailbox_submit.device_id",
             "mailbox_submit.submit_id",

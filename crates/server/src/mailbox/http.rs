@@ -1,5 +1,6 @@
 //! `/ws` and `/v1/delivery-tokens`.
 
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{State, WebSocketUpgrade};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -13,6 +14,9 @@ use super::{Mailbox, StoreError, socket};
 use crate::platform::http::{Json, Network, Path};
 use crate::platform::{Access, ApiError, ApiResult};
 
+/// Times in JSON are below 2^53.
+const TIME_MS_MAX: u64 = 1 << 53;
+
 /// The room's routes; `/ws` stands beside the API and is described in docs/protocol/socket.md.
 pub fn router(mailbox: Mailbox) -> OpenApiRouter {
     OpenApiRouter::new()
@@ -25,15 +29,18 @@ pub fn router(mailbox: Mailbox) -> OpenApiRouter {
 async fn web_socket(
     State(mailbox): State<Mailbox>,
     network: Network,
-    upgrade: WebSocketUpgrade,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> ApiResult<Response> {
+    let upgrade = upgrade.map_err(|_| Code::Invalid)?;
     mailbox.platform().limits.sockets.check(&network)?;
     Ok(socket::accept(mailbox, upgrade))
 }
 
 /// Lists the account's delivery tokens, by hash.
 #[utoipa::path(get, path = "/v1/delivery-tokens", tag = "delivery tokens",
-    responses((status = 200, body = TokenList), (status = 401, body = Problem), (status = 429, body = Problem)),
+    responses((status = 200, body = TokenList),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", body = Problem, content_type = "application/problem+json")),
     security(("access" = [])))]
 async fn list_tokens(State(mailbox): State<Mailbox>, access: Access) -> ApiResult<Json<TokenList>> {
     let tokens = mailbox.store().tokens(access.account_id).await?;
@@ -43,8 +50,9 @@ async fn list_tokens(State(mailbox): State<Mailbox>, access: Access) -> ApiResul
 /// Registers a delivery token by its hash, or changes its bounds: whoever shows the token may deliver.
 #[utoipa::path(put, path = "/v1/delivery-tokens/{token_hash}", tag = "delivery tokens",
     params(("token_hash" = TokenHash, Path)), request_body = TokenRegistration,
-    responses((status = 204), (status = 400, body = Problem), (status = 401, body = Problem),
-        (status = 409, body = Problem, description = "too many tokens"), (status = 429, body = Problem)),
+    responses((status = 204),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", body = Problem, content_type = "application/problem+json")),
     security(("access" = [])))]
 async fn put_token(
     State(mailbox): State<Mailbox>,
@@ -52,6 +60,9 @@ async fn put_token(
     Path(hash): Path<TokenHash>,
     Json(body): Json<TokenRegistration>,
 ) -> ApiResult<StatusCode> {
+    if body.expires_at_ms.is_some_and(|at| at.0 >= TIME_MS_MAX) {
+        return Err(Code::Invalid.into());
+    }
     let token = Token {
         hash,
         kind: body.kind,
@@ -68,8 +79,9 @@ async fn put_token(
 /// Takes the right to deliver away: this is how a contact is blocked. Again is fine.
 #[utoipa::path(delete, path = "/v1/delivery-tokens/{token_hash}", tag = "delivery tokens",
     params(("token_hash" = TokenHash, Path)),
-    responses((status = 204), (status = 400, body = Problem), (status = 401, body = Problem),
-        (status = 429, body = Problem)),
+    responses((status = 204),
+        (status = "4XX", body = Problem, content_type = "application/problem+json"),
+        (status = "5XX", body = Problem, content_type = "application/problem+json")),
     security(("access" = [])))]
 async fn delete_token(
     State(mailbox): State<Mailbox>,

@@ -14,7 +14,7 @@ pub use writer::SqliteStore;
 
 use futures_util::future::BoxFuture;
 use securechat_proto::api::{TokenInfo, TokenKind};
-use securechat_proto::wire::socket::Accepted;
+use securechat_proto::wire::socket::{Accepted, Outcome};
 use securechat_proto::{AccountId, DeviceId, SubmitId, Timestamp, TokenHash};
 
 use super::hub::Replies;
@@ -179,6 +179,20 @@ impl Pseudonyms {
 
     pub fn target(&self, to: AccountId) -> [u8; 16] {
         self.make(&[b"to", to.as_bytes()])
+    }
+}
+
+/// Counts what became of a submit's destinations; sums only, never per account.
+fn count(accepted: &Accepted) {
+    for result in &accepted.results {
+        let outcome = match result.outcome() {
+            Outcome::Stored => "stored",
+            Outcome::Held => "held",
+            Outcome::MailboxFull => "mailbox_full",
+            Outcome::TryLater => "try_later",
+            Outcome::Refused | Outcome::Unspecified => "refused",
+        };
+        metrics::counter!("mailbox_destinations_total", "outcome" => outcome).increment(1);
     }
 }
 

@@ -466,6 +466,7 @@ impl Shared {
     fn tell(&self, submit: &Submit, replies: &Replies, appended: Result<super::Appended>) {
         let result = appended.map(|appended| {
             self.memory.note_growth(submit, &appended.deliveries);
+            super::count(&appended.accepted);
             self.hub.deliver(appended.deliveries);
             appended.accepted
         });

@@ -259,6 +259,7 @@ fn commit(
 
 fn tell(hub: &Hub, submit: &Submit, replies: &Replies, appended: Result<Appended>) {
     let result = appended.map(|appended| {
+        super::count(&appended.accepted);
         hub.deliver(appended.deliveries);
         appended.accepted
     });
