@@ -1,0 +1,255 @@
+//! What comes back for a submit: acceptance, refusal, a receipt, silence; and what each of them means for a content.
+
+use super::{TRIED_MS, drop_sealed, is_confirmed, prepare};
+use crate::account;
+use crate::api::{AccountState, ContactId};
+use crate::contacts::{self, Contact};
+use crate::context::Cx;
+use crate::error::Outcome;
+use crate::messages::states;
+use crate::shell::Topic;
+use crate::store::rows::{int, uint};
+use crate::{identities, inbox, requests};
+use rusqlite::params;
+use securechat_proto::signing::Purpose;
+use securechat_proto::wire::socket::{Accepted, DestinationResult, Outcome as Answered};
+use securechat_proto::{ContentId, ConversationId, DeviceId, SubmitId, Timestamp, limits};
+
+/// Sealings of one content for devices that were stale or missing; then it rests as it is.
+const RESEALED_MAX: i64 = 4;
+/// While no receipt came, a content is encrypted again on these days (its sealing key may be gone).
+const HEALED_AFTER_MS: [u64; 3] = [7 * limits::DAY_MS, 14 * limits::DAY_MS, 28 * limits::DAY_MS];
+/// A request that the relay holds back is looked at again after the longest time it may be held.
+const HELD_MS: u64 = limits::REQUEST_HELD_MS_MAX;
+
+struct Row {
+    row: i64,
+    content_id: ContentId,
+    contact_id: ContactId,
+    kind: String,
+    created_at: Timestamp,
+    attempts: u32,
+}
+
+fn submit(cx: &Cx<'_>, id: &SubmitId) -> Outcome<Option<Row>> {
+    cx.db.one(
+        "SELECT c.row, c.content_id, c.contact_id, c.kind, c.created_at, s.attempts
+         FROM outbox_submits s JOIN outbox_contents c ON c.row = s.row WHERE s.submit_id = ?1",
+        [id.as_bytes()],
+        |row| {
+            Ok(Row {
+                row: row.get(0)?,
+                content_id: ContentId(row.get(1)?),
+                contact_id: ContactId(ConversationId(row.get(2)?)),
+                kind: row.get(3)?,
+                created_at: Timestamp(uint(row.get(4)?)),
+                attempts: row.get(5)?,
+            })
+        },
+    )
+}
+
+/// The relay's answer to a submit.
+pub(crate) fn on_accepted(cx: &mut Cx<'_>, accepted: Accepted) -> Outcome<()> {
+    let Some(submit_id) = SubmitId::from_slice(&accepted.submit_id) else {
+        return inbox::count(cx, "frame_malformed");
+    };
+    cx.live.submitted.remove(&submit_id);
+    let (Some(row), Some(result)) = (submit(cx, &submit_id)?, accepted.results.first()) else {
+        return Ok(());
+    };
+    cx.changed(Topic::Account);
+    match Answered::try_from(result.outcome).unwrap_or(Answered::Unspecified) {
+        Answered::Stored => on_stored(cx, &row, &submit_id, result, &accepted),
+        Answered::Held => on_held(cx, &row, &submit_id, &accepted),
+        Answered::Refused => on_refused(cx, &row, &submit_id),
+        Answered::MailboxFull | Answered::TryLater | Answered::Unspecified => on_later(cx, &row, &submit_id),
+    }
+}
+
+fn devices(bytes: &[Vec<u8>]) -> Vec<DeviceId> {
+    bytes.iter().take(limits::DEVICES_PER_ACCOUNT_MAX).filter_map(|id| DeviceId::from_slice(id)).collect()
+}
+
+/// Durable for every named device that is not stale. Stale and missing ones get copies of their own.
+fn on_stored(cx: &mut Cx<'_>, row: &Row, submit_id: &SubmitId, result: &DestinationResult, accepted: &Accepted) -> Outcome<()> {
+    let (stale, missing) = (devices(&result.stale_devices), devices(&result.missing_devices));
+    for device in &stale {
+        cx.db.run(
+            "DELETE FROM outbox_copies WHERE submit_id = ?1 AND device_id = ?2",
+            params![submit_id.as_bytes(), device.as_bytes()],
+        )?;
+        prepare::on_stale(cx, device)?;
+    }
+    cx.db.run("UPDATE outbox_copies SET state = 'accepted' WHERE submit_id = ?1", [submit_id.as_bytes()])?;
+    cx.db.run("DELETE FROM outbox_submits WHERE submit_id = ?1", [submit_id.as_bytes()])?;
+    let reached = cx.db.exists("SELECT 1 FROM outbox_copies WHERE row = ?1 AND state = 'accepted'", [row.row])?;
+    let (accepted_at, expires_at) = (Timestamp(accepted.accepted_at_ms), Timestamp(accepted.expires_at_ms));
+    if reached {
+        states::on_sent(cx, &row.content_id, accepted_at, expires_at)?;
+        cx.db.run(
+            "UPDATE outbox_contents SET accepted_at = coalesce(accepted_at, ?2), expires_at = ?3 WHERE row = ?1",
+            params![row.row, int(accepted_at.0), int(expires_at.0)],
+        )?;
+    }
+    if stale.is_empty() && missing.is_empty() {
+        return settle(cx, row);
+    }
+    reseal(cx, row)
+}
+
+/// The relay knows devices that our copies do not cover: fetch log and bundles, seal for them.
+fn reseal(cx: &mut Cx<'_>, row: &Row) -> Outcome<()> {
+    let times = cx.db.number("SELECT resealed FROM outbox_contents WHERE row = ?1", [row.row])?;
+    if times >= RESEALED_MAX {
+        return settle(cx, row);
+    }
+    if let Some(contact) = contacts::by_id(cx.db, &row.contact_id)? {
+        identities::fetch(cx, contact.account_id, contact.fingerprint)?;
+    }
+    cx.db.run(
+        "UPDATE outbox_contents SET state = 'open', resealed = resealed + 1, due_at = ?2 WHERE row = ?1",
+        params![row.row, int(cx.now.saturating_add_ms(limits::SECOND_MS).0)],
+    )?;
+    Ok(())
+}
+
+/// With the relay for every device: kept for receipt, repair and healing, or done.
+fn settle(cx: &mut Cx<'_>, row: &Row) -> Outcome<()> {
+    let heal_at = row.created_at.saturating_add_ms(HEALED_AFTER_MS[0]);
+    cx.db.run(
+        "UPDATE outbox_contents SET state = 'sent', due_at = ?2 WHERE row = ?1",
+        params![row.row, int(heal_at.0.max(cx.now.0 + 1))],
+    )?;
+    Ok(())
+}
+
+/// A request beyond the target's daily budget: the relay releases it later.
+fn on_held(cx: &mut Cx<'_>, row: &Row, submit_id: &SubmitId, accepted: &Accepted) -> Outcome<()> {
+    cx.db.run("UPDATE outbox_copies SET state = 'accepted' WHERE submit_id = ?1", [submit_id.as_bytes()])?;
+    cx.db.run("DELETE FROM outbox_submits WHERE submit_id = ?1", [submit_id.as_bytes()])?;
+    cx.db.run(
+        "UPDATE outbox_contents SET state = 'held', expires_at = ?2, due_at = ?3 WHERE row = ?1",
+        params![row.row, int(accepted.expires_at_ms), int(cx.now.saturating_add_ms(HELD_MS).0)],
+    )?;
+    states::set(cx, &row.content_id, "waiting")
+}
+
+/// No delivery right, unknown account or over budget: one answer for all of them, and one state for the person.
+fn on_refused(cx: &mut Cx<'_>, row: &Row, submit_id: &SubmitId) -> Outcome<()> {
+    cx.db.run("DELETE FROM outbox_submits WHERE submit_id = ?1", [submit_id.as_bytes()])?;
+    cx.db.run("DELETE FROM outbox_copies WHERE submit_id = ?1", [submit_id.as_bytes()])?;
+    if is_confirmed(&row.kind) {
+        cx.db.run("UPDATE outbox_contents SET state = 'failed' WHERE row = ?1", [row.row])?;
+    } else {
+        cx.db.run("DELETE FROM outbox_contents WHERE row = ?1", [row.row])?;
+    }
+    states::set(cx, &row.content_id, "failed_not_accepted")
+}
+
+/// Nothing was stored: the same bytes later.
+fn on_later(cx: &mut Cx<'_>, row: &Row, submit_id: &SubmitId) -> Outcome<()> {
+    let pause = requests::pause_ms(cx, row.attempts + 2);
+    cx.db.run(
+        "UPDATE outbox_submits SET attempts = attempts + 1, due_at = ?2 WHERE submit_id = ?1",
+        params![submit_id.as_bytes(), int(cx.now.saturating_add_ms(pause).0)],
+    )?;
+    Ok(())
+}
+
+/// A device of the contact confirmed that it has opened this content.
+pub(crate) fn on_receipt(cx: &mut Cx<'_>, contact: &Contact, device: &DeviceId, content_id: &ContentId) -> Outcome<()> {
+    let rows = cx.db.all(
+        "SELECT row FROM outbox_contents WHERE content_id = ?1 AND contact_id = ?2",
+        params![content_id.as_bytes(), contact.id.0.as_bytes()],
+        |row| row.get::<_, i64>(0),
+    )?;
+    for row in rows {
+        cx.db.run(
+            "UPDATE outbox_copies SET state = 'received' WHERE row = ?1 AND device_id = ?2",
+            params![row, device.as_bytes()],
+        )?;
+        let open = cx.db.exists("SELECT 1 FROM outbox_copies WHERE row = ?1 AND state <> 'received'", [row])?;
+        if !open {
+            drop_sealed(cx, row)?;
+            cx.db.run("DELETE FROM outbox_contents WHERE row = ?1", [row])?;
+        }
+    }
+    Ok(())
+}
+
+/// Contents without a receipt: encrypted again on set days for accepted contacts, given up at the end.
+pub(super) fn heal_and_expire(cx: &mut Cx<'_>) -> Outcome<()> {
+    let due = cx.db.all(
+        "SELECT row, content_id, contact_id, kind, created_at, healed FROM outbox_contents
+         WHERE state IN ('open', 'sent', 'held', 'sealed') AND (due_at <= ?1 AND state IN ('sent', 'held') OR created_at <= ?2)
+         ORDER BY row LIMIT 64",
+        params![int(cx.now.0), int(cx.now.0.saturating_sub(TRIED_MS))],
+        |row| {
+            let found = Row {
+                row: row.get(0)?,
+                content_id: ContentId(row.get(1)?),
+                contact_id: ContactId(ConversationId(row.get(2)?)),
+                kind: row.get(3)?,
+                created_at: Timestamp(uint(row.get(4)?)),
+                attempts: 0,
+            };
+            Ok((found, row.get::<_, u32>(5)? as usize))
+        },
+    )?;
+    for (row, healed) in due {
+        if cx.now.since(row.created_at) >= TRIED_MS {
+            give_up(cx, &row)?;
+            continue;
+        }
+        let accepted = contacts::by_id(cx.db, &row.contact_id)?.is_some_and(|contact| contact.is_accepted());
+        let next = HEALED_AFTER_MS.get(healed + 1).copied().unwrap_or(TRIED_MS);
+        let due_at = int(row.created_at.saturating_add_ms(next).0);
+        if !accepted || !is_confirmed(&row.kind) {
+            cx.db.run("UPDATE outbox_contents SET healed = healed + 1, due_at = ?2 WHERE row = ?1", params![row.row, due_at])?;
+            continue;
+        }
+        // A new encryption under fresh keys; content id and number stay, so the other side shows it once.
+        cx.db.run("DELETE FROM outbox_copies WHERE row = ?1 AND state <> 'received'", [row.row])?;
+        cx.db.run(
+            "UPDATE outbox_contents SET healed = healed + 1, state = 'open', due_at = ?2 WHERE row = ?1",
+            params![row.row, int(cx.now.0)],
+        )?;
+        if let Some(contact) = contacts::by_id(cx.db, &row.contact_id)? {
+            cx.db.run(
+                "UPDATE identities_bundles SET stale = 1 WHERE device_id IN
+                   (SELECT device_id FROM identities_devices WHERE fingerprint = ?1)",
+                [contact.fingerprint.as_bytes()],
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn give_up(cx: &mut Cx<'_>, row: &Row) -> Outcome<()> {
+    if is_confirmed(&row.kind) || row.kind == "introduction" {
+        states::set(cx, &row.content_id, "not_delivered")?;
+    }
+    drop_sealed(cx, row.row)?;
+    if row.kind == "text" {
+        // Kept for "try again".
+        cx.db.run("UPDATE outbox_contents SET state = 'failed' WHERE row = ?1", [row.row])?;
+    } else {
+        cx.db.run("DELETE FROM outbox_contents WHERE row = ?1", [row.row])?;
+    }
+    Ok(())
+}
+
+/// The newest counter record the relay holds of this device. A valid one above ours means that another copy of this
+/// store was used in the meantime: it sends nothing old any more.
+pub(crate) fn on_relay_counter(cx: &mut Cx<'_>, record: &[u8], signature: &[u8]) -> Outcome<()> {
+    let (Some((number, _)), Ok(signature)) = (record.split_first_chunk::<8>(), <[u8; 64]>::try_from(signature)) else {
+        return Ok(());
+    };
+    let me = cx.me()?;
+    let ours = uint(cx.db.number("SELECT counter FROM store_state", [])?);
+    if u64::from_be_bytes(*number) > ours && me.keys.dsk.public().verify(Purpose::Counter, &me.fingerprint, &me.device_id, &[record], &signature) {
+        account::set_state(cx, AccountState::StaleCopy)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,25 @@
+//! Schema versions: each step runs once, in one transaction; a newer schema than ours is refused, never touched.
+
+use super::reason;
+use crate::error::OpenError;
+use rusqlite::{Connection, TransactionBehavior};
+
+/// Step `n` leads from version `n` to `n + 1`. Steps that were released are never edited.
+const STEPS: [&str; 1] = [include_str!("schema/0001_foundation.sql")];
+
+/// The schema version this build writes.
+pub(super) const VERSION: usize = STEPS.len();
+
+pub(super) fn run(db: &mut Connection) -> Result<(), OpenError> {
+    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(reason)?;
+    let held: u32 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(reason)?;
+    let held = held as usize;
+    if held > VERSION {
+        return Err(OpenError::TooNew);
+    }
+    for step in STEPS.iter().skip(held) {
+        transaction.execute_batch(step).map_err(reason)?;
+    }
+    transaction.pragma_update(None, "user_version", VERSION as i64).map_err(reason)?;
+    transaction.commit().map_err(reason)
+}

@@ -1,0 +1,173 @@
+//! Encrypted account records at the relay: settings, profile, contacts; written a moment after they changed.
+//!
+//! Knows: what each record holds and its version. Must never know: anything the relay could read.
+//! Layout of the records: docs/protocol/content.md, "Account records".
+
+use crate::account::Me;
+use crate::contacts::{self, COLUMNS};
+use crate::context::Cx;
+use crate::error::{Fault, Outcome};
+use crate::purpose::Purpose;
+use crate::requests::{self, Request};
+use crate::settings;
+use crate::shell::Method;
+use crate::store::rows::{int, uint};
+use rusqlite::params;
+use securechat_crypto::account_secret::Record;
+use securechat_proto::api::{Code, VaultRecord, VaultWrite};
+use securechat_proto::{SessionId, Timestamp, b64, limits};
+
+pub(crate) const SETTINGS: &str = "settings";
+pub(crate) const PROFILE: &str = "profile";
+pub(crate) const CONTACTS: &str = "contacts";
+
+/// Changes of this long are written together.
+const GATHER_MS: u64 = 2 * limits::SECOND_MS;
+/// Contacts in the record: at about 150 bytes each it stays below the relay's limit.
+const CONTACTS_MAX: usize = 2_500;
+
+/// The name of this device in the session list, for own devices only.
+pub(crate) fn seal_name(me: &Me, session_id: &SessionId) -> Outcome<Vec<u8>> {
+    Ok(me.secret.seal(&me.fingerprint, Record::SessionName(&session_id.0), 1, me.device_name.as_bytes())?)
+}
+
+/// Opens a session's name; one that was sealed by a key we do not hold shows as empty.
+pub(crate) fn open_name(me: &Me, session_id: &SessionId, sealed: &[u8]) -> String {
+    let opened = me.secret.open(&me.fingerprint, Record::SessionName(&session_id.0), 1, sealed);
+    opened.ok().and_then(|name| String::from_utf8(name.to_vec()).ok()).unwrap_or_default()
+}
+
+/// The record changed: it is written soon.
+pub(crate) fn touch(cx: &mut Cx<'_>, name: &str) -> Outcome<()> {
+    cx.db.run(
+        "INSERT INTO vault_records (name, version, dirty_at) VALUES (?1, 0, ?2)
+         ON CONFLICT (name) DO UPDATE SET dirty_at = coalesce(dirty_at, ?2)",
+        params![name, int(cx.now.0)],
+    )?;
+    Ok(())
+}
+
+pub(crate) fn pump(cx: &mut Cx<'_>) -> Outcome<()> {
+    if !cx.live.link.is_ready() {
+        return Ok(());
+    }
+    let due = cx.db.all(
+        "SELECT name, version, pending FROM vault_records WHERE dirty_at <= ?1 OR pending IS NOT NULL",
+        [int(cx.now.0.saturating_sub(GATHER_MS))],
+        |row| Ok((row.get::<_, String>(0)?, uint(row.get(1)?), row.get::<_, Option<Vec<u8>>>(2)?)),
+    )?;
+    for (name, version, pending) in due {
+        if !requests::is_open(cx, &key(&name))? {
+            write(cx, &name, version + 1, pending)?;
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn next_due(cx: &Cx<'_>) -> Outcome<Option<Timestamp>> {
+    if !cx.live.link.is_ready() {
+        return Ok(None);
+    }
+    let dirty = cx.db.number(
+        "SELECT min(dirty_at) FROM vault_records WHERE pending IS NULL AND dirty_at IS NOT NULL",
+        [],
+    )?;
+    Ok((dirty > 0).then(|| Timestamp(uint(dirty)).saturating_add_ms(GATHER_MS)))
+}
+
+fn key(name: &str) -> String {
+    format!("vault:{name}")
+}
+
+/// Seals the record once; a repeat sends the same bytes.
+fn write(cx: &mut Cx<'_>, name: &str, version: u64, pending: Option<Vec<u8>>) -> Outcome<()> {
+    let me = cx.me()?;
+    let body = match pending {
+        Some(body) => body,
+        None => {
+            let plain = contents(cx, &me, name)?;
+            let body = me.secret.seal(&me.fingerprint, Record::Vault(name), version, &plain)?;
+            cx.db.run(
+                "UPDATE vault_records SET pending = ?2, dirty_at = NULL WHERE name = ?1",
+                params![name, body],
+            )?;
+            body
+        }
+    };
+    let purpose = Purpose::VaultWrite { name: name.to_owned(), version };
+    let path = format!("/v1/vault/{name}");
+    let request = Request::with_body(Method::Put, key(name), purpose, path, &VaultWrite { version, body: body.into() })?;
+    requests::send(cx, request)?;
+    Ok(())
+}
+
+fn contents(cx: &mut Cx<'_>, me: &Me, name: &str) -> Outcome<Vec<u8>> {
+    let json = match name {
+        SETTINGS => serde_json::to_vec(&settings::read(cx.db)?),
+        PROFILE => serde_json::to_vec(&serde_json::json!({ "version": 1, "display_name": me.display_name })),
+        _ => serde_json::to_vec(&contact_records(cx)?),
+    };
+    json.map_err(|_| Fault::Bug("a record does not serialise"))
+}
+
+/// What another device of this account, or a new one after a loss, needs of each contact.
+fn contact_records(cx: &Cx<'_>) -> Outcome<serde_json::Value> {
+    let all = cx.db.all(
+        &format!("SELECT {COLUMNS} FROM contacts_list ORDER BY added_at DESC, contact_id LIMIT {CONTACTS_MAX}"),
+        [],
+        contacts::read,
+    )?;
+    let records: Vec<serde_json::Value> = all
+        .iter()
+        .map(|contact| {
+            serde_json::json!({
+                "id": contact.id,
+                "account_id": contact.account_id,
+                "fingerprint": contact.fingerprint,
+                "handle": contact.handle,
+                "display_name": contact.display_name,
+                "nickname": contact.nickname,
+                "favourite": contact.favourite,
+                "listed": contact.listed,
+                "blocked": contact.blocked,
+                "request": contact.standing.name(),
+                "their_token": contact.their_token.map(|token| b64::encode(&token)),
+                "my_token": contact.my_token.map(|token| b64::encode(&token)),
+                "verified_at_ms": contact.verified_at,
+                "added_at_ms": contact.added_at,
+            })
+        })
+        .collect();
+    Ok(serde_json::json!({ "version": 1, "contacts": records }))
+}
+
+pub(crate) fn on_written(cx: &mut Cx<'_>, name: &str, version: u64) -> Outcome<()> {
+    cx.db.run(
+        "UPDATE vault_records SET version = ?2, pending = NULL WHERE name = ?1",
+        params![name, int(version)],
+    )?;
+    Ok(())
+}
+
+/// Somebody wrote first (this account before a restore): take the relay's version and write above it.
+pub(crate) fn on_write_refused(cx: &mut Cx<'_>, name: &str, code: Code) -> Outcome<()> {
+    cx.db.run(
+        "UPDATE vault_records SET pending = NULL, dirty_at = ?2 WHERE name = ?1",
+        params![name, int(cx.now.saturating_add_ms(limits::MINUTE_MS).0)],
+    )?;
+    if code == Code::Conflict {
+        let path = format!("/v1/vault/{name}");
+        requests::send(cx, Request::get(format!("vault-read:{name}"), Purpose::VaultRead { name: name.to_owned() }, path))?;
+    }
+    Ok(())
+}
+
+pub(crate) fn on_read(cx: &mut Cx<'_>, name: &str, body: &[u8]) -> Outcome<()> {
+    if let Some(record) = requests::read::<VaultRecord>(body) {
+        cx.db.run(
+            "UPDATE vault_records SET version = max(version, ?2), dirty_at = ?3 WHERE name = ?1",
+            params![name, int(record.version), int(cx.now.0)],
+        )?;
+    }
+    Ok(())
+}
