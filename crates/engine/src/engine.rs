@@ -118,7 +118,7 @@ impl Engine {
     /// Nothing of the input was kept. A refusal answers its command; a full disk makes the store read-only.
     fn on_fault(&mut self, fault: &Fault, command_id: Option<u32>, is_response: bool) -> Result<Outputs, Fatal> {
         let refusal = match fault {
-            Fault::Refused(refusal) => refusal.clone(),
+            Fault::Refused(refusal) if command_id.is_some() => refusal.clone(),
             fault if fault.is_full() => {
                 self.live.read_only = true;
                 self.due_at = Some(self.now.saturating_add_ms(FULL_PAUSE_MS));

@@ -48,9 +48,9 @@ pub enum Fatal {
     /// The operating system gave no randomness.
     #[error("no randomness")]
     NoRandomness,
-    /// An invariant of ours does not hold.
-    #[error("a bug on this side")]
-    Bug,
+    /// An invariant of ours does not hold; says which, and nothing of a person.
+    #[error("a bug on this side: {0}")]
+    Bug(&'static str),
 }
 
 impl Fatal {
@@ -60,7 +60,7 @@ impl Fatal {
             Self::Corrupt => "corrupt",
             Self::Storage => "storage",
             Self::NoRandomness => "no_randomness",
-            Self::Bug => "bug",
+            Self::Bug(_) => "bug",
         }
     }
 }
@@ -93,7 +93,8 @@ impl Fault {
                 _ => Fatal::Storage,
             },
             Self::NoRandomness => Fatal::NoRandomness,
-            Self::Refused(_) | Self::Bug(_) => Fatal::Bug,
+            Self::Bug(what) => Fatal::Bug(what),
+            Self::Refused(_) => Fatal::Bug("a refusal outside of a command"),
         }
     }
 }

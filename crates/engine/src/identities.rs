@@ -9,14 +9,11 @@ use crate::purpose::Purpose;
 use crate::requests::{self, Request};
 use crate::shell::Topic;
 use crate::store::rows::{Db, int, uint};
-use crate::{contacts, conversations, inbox, outbox};
+use crate::{contacts, inbox, outbox};
 use rusqlite::params;
-use securechat_crypto::identity::DevicePublic;
-use securechat_crypto::keys::{SigningPublic, X25519Public, XWingPublic};
-use securechat_crypto::pqxdh::{Address, Party};
 use securechat_crypto::primitives::Library;
 use securechat_proto::account_log::{
-    Advance, Branch, DeviceRecord, Entry, ForkProof, Log, LogHead, Operation, State, Verified, verify_chain,
+    Advance, Branch, Entry, ForkProof, Log, LogHead, Operation, State, Verified, verify_chain,
 };
 use securechat_proto::api::LogEntries;
 use securechat_proto::wire::content;
@@ -78,23 +75,6 @@ fn seen_times(cx: &Cx<'_>, log: &Verified<Log>) -> Outcome<Seen> {
     Ok(rows.into_iter().filter_map(|(sequence, at)| Some((log.entry_hash(sequence)?, local.since(at)))).collect())
 }
 
-/// A device as its account's log names it, when it is active.
-pub(crate) fn active_party(cx: &mut Cx<'_>, address: &Address) -> Outcome<Option<Party>> {
-    let Some(log) = log(cx, &address.fingerprint)? else {
-        return Ok(None);
-    };
-    let state = acting(cx, &log)?;
-    Ok(state.device(&address.device).map(|device| Party::new(address.fingerprint, &public(&device.keys))))
-}
-
-pub(crate) fn public(record: &DeviceRecord) -> DevicePublic {
-    DevicePublic {
-        dsk: SigningPublic(record.dsk),
-        ik: X25519Public(record.ik),
-        archive: XWingPublic(record.archive.clone()),
-    }
-}
-
 pub(crate) fn is_frozen(db: Db<'_>, fingerprint: &Fingerprint) -> Outcome<Option<Timestamp>> {
     let at = db.one("SELECT frozen_at FROM identities_logs WHERE fingerprint = ?1", [fingerprint.as_bytes()], |row| {
         row.get::<_, Option<i64>>(0)
@@ -116,7 +96,14 @@ pub(crate) fn account_of(db: Db<'_>, fingerprint: &Fingerprint) -> Outcome<Optio
 pub(crate) fn fetch(cx: &mut Cx<'_>, account_id: AccountId, fingerprint: Fingerprint) -> Outcome<()> {
     let held = cx.db.number("SELECT count(*) FROM identities_entries WHERE fingerprint = ?1", [fingerprint.as_bytes()])?;
     // From the newest entry we hold on: another entry there is a fork, and another Genesis another person.
-    let from = uint(held).saturating_sub(1);
+    fetch_from(cx, account_id, fingerprint, uint(held).saturating_sub(1))
+}
+
+fn belongs_to(entry: &[u8], fingerprint: &Fingerprint) -> bool {
+    Entry::decode(entry).is_ok_and(|entry| entry.body.account == *fingerprint)
+}
+
+fn fetch_from(cx: &mut Cx<'_>, account_id: AccountId, fingerprint: Fingerprint, from: u64) -> Outcome<()> {
     let request = Request::get(
         format!("log:{account_id}"),
         Purpose::FetchLog { account_id, fingerprint, from },
@@ -151,6 +138,10 @@ pub(crate) fn on_fetched(
             contacts::on_new_identity(cx, account_id, expected, other)?;
         }
         return Ok(());
+    }
+    if from > 0 && entries.first().is_none_or(|entry| !belongs_to(entry, &expected)) {
+        // Shorter than ours, or another account's: from the Genesis on it shows which.
+        return fetch_from(cx, account_id, expected, 0);
     }
     if is_held(cx.db, &expected)? {
         take_in(cx, &expected, &entries)?;
@@ -392,14 +383,6 @@ pub(crate) fn head(db: Db<'_>, fingerprint: &Fingerprint) -> Outcome<Option<LogH
     })
 }
 
-/// Whether some active device of this account was heard from since then.
-pub(crate) fn heard_since(db: Db<'_>, fingerprint: &Fingerprint, since: Timestamp) -> Outcome<bool> {
-    db.exists(
-        "SELECT 1 FROM identities_devices WHERE fingerprint = ?1 AND active = 1 AND last_heard_at >= ?2",
-        params![fingerprint.as_bytes(), int(since.0)],
-    )
-}
-
 pub(crate) fn heard(cx: &mut Cx<'_>, device_id: &DeviceId) -> Outcome<()> {
     cx.db.run(
         "UPDATE identities_devices SET last_heard_at = ?2 WHERE device_id = ?1",
@@ -414,9 +397,4 @@ pub(crate) fn device_count(db: Db<'_>, fingerprint: &Fingerprint) -> Outcome<u32
         [fingerprint.as_bytes()],
     )?;
     Ok(u32::try_from(count).unwrap_or(0))
-}
-
-/// The conversation that this account's lines belong in.
-pub(crate) fn conversation_of(cx: &mut Cx<'_>, fingerprint: &Fingerprint) -> Outcome<Option<securechat_proto::ConversationId>> {
-    conversations::of_fingerprint(cx.db, fingerprint)
 }

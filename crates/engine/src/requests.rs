@@ -163,12 +163,6 @@ pub(crate) fn hurry(cx: &mut Cx<'_>) -> Outcome<()> {
     Ok(())
 }
 
-/// What a restart gives up: a person waited for it.
-pub(crate) fn forget_transient(cx: &mut Cx<'_>) -> Outcome<()> {
-    cx.db.run("DELETE FROM requests_open WHERE transient = 1", [])?;
-    Ok(())
-}
-
 struct Open {
     purpose: Purpose,
     needs_session: bool,

@@ -10,13 +10,13 @@ use crate::error::Outcome;
 use crate::purpose::Purpose;
 use crate::requests::{self, Request};
 use crate::shell::{Method, Output, Topic};
-use crate::store::rows::{int, uint};
+use crate::store::rows::int;
 use crate::vault;
 use rusqlite::params;
 use securechat_crypto::keys::Secret;
 use securechat_crypto::primitives::sha256;
 use securechat_proto::api::{Challenge, Code, DeviceLogin, DeviceSession, NewSession, Refresh, SessionTokens};
-use securechat_proto::{RequestId, SessionId, Timestamp, limits};
+use securechat_proto::{RequestId, SessionId, limits};
 
 /// A token that runs out sooner is not put on a request any more.
 const USABLE_MS: u64 = 20 * limits::SECOND_MS;
@@ -230,11 +230,4 @@ pub(crate) fn log_out(cx: &mut Cx<'_>, erase: bool) -> Outcome<Answer> {
         cx.emit(Output::Erase);
     }
     Ok(Answer::Now(Reply::Done))
-}
-
-/// Renewed before it runs out, so that the socket never has to wait.
-pub(crate) fn expires_at(cx: &Cx<'_>) -> Outcome<Option<Timestamp>> {
-    cx.db.one("SELECT access_expires_at FROM account_session WHERE access_token <> ''", [], |row| {
-        Ok(Timestamp(uint(row.get(0)?)))
-    })
 }

@@ -131,14 +131,13 @@ struct Open {
     row: i64,
     content_id: ContentId,
     only_device: Option<DeviceId>,
-    kind: String,
     content: Vec<u8>,
 }
 
 /// The open contents of one contact, in the order they were written.
 fn open_of(cx: &Cx<'_>, contact: &Contact) -> Outcome<Vec<Open>> {
     cx.db.all(
-        "SELECT row, content_id, only_device, kind, content FROM outbox_contents
+        "SELECT row, content_id, only_device, content FROM outbox_contents
          WHERE contact_id = ?1 AND state = 'open' AND due_at <= ?2 ORDER BY row LIMIT ?3",
         params![contact.id.0.as_bytes(), int(cx.now.0), SEALED_AT_ONCE],
         |row| {
@@ -146,8 +145,7 @@ fn open_of(cx: &Cx<'_>, contact: &Contact) -> Outcome<Vec<Open>> {
                 row: row.get(0)?,
                 content_id: ContentId(row.get(1)?),
                 only_device: row.get::<_, Option<[u8; 16]>>(2)?.map(DeviceId),
-                kind: row.get(3)?,
-                content: row.get(4)?,
+                content: row.get(3)?,
             })
         },
     )

@@ -13,11 +13,6 @@ impl Db<'_> {
         Ok(self.0.prepare_cached(sql)?.execute(values)?)
     }
 
-    /// Inserts one row and tells its rowid.
-    pub fn insert(&self, sql: &str, values: impl Params) -> Outcome<i64> {
-        Ok(self.0.prepare_cached(sql)?.insert(values)?)
-    }
-
     /// Reads the first row, if there is one.
     pub fn one<T>(
         &self,

@@ -1,0 +1,189 @@
+//! Networks that end, processes that die, relays that refuse, messages that break.
+
+use crate::world::World;
+use securechat_engine::api::*;
+use securechat_proto::wire::socket::Outcome;
+
+fn count(world: &World, index: usize, conversation_id: securechat_proto::ConversationId, text: &str) -> usize {
+    world.texts(index, conversation_id).iter().filter(|shown| shown.trim_start_matches('>') == text).count()
+}
+
+#[test]
+fn written_offline_is_sent_when_the_network_is_back() {
+    let mut world = World::new();
+    let (alice, bob, conversation) = world.friends(false);
+    world.cut(alice);
+    let id = world.text(alice, conversation, "from the train");
+    assert_eq!(world.state(alice, conversation, id), Some(SendState::Queued));
+    assert_eq!(world.account(alice).connection, Connection::Offline);
+    world.uncut(alice);
+    assert_eq!(count(&world, bob, conversation, "from the train"), 1);
+    assert_eq!(world.state(alice, conversation, id), Some(SendState::Delivered));
+}
+
+#[test]
+fn sent_to_somebody_offline_arrives_in_order_and_once() {
+    let mut world = World::new();
+    let (alice, bob, conversation) = world.friends(false);
+    world.cut(bob);
+    for number in 0..30 {
+        world.text(alice, conversation, &format!("number {number}"));
+    }
+    world.pass(3_600_000);
+    world.uncut(bob);
+    let shown: Vec<String> = world.texts(bob, conversation).into_iter().filter(|text| text.starts_with("number")).collect();
+    let expected: Vec<String> = (0..30).map(|number| format!("number {number}")).collect();
+    assert_eq!(shown, expected);
+}
+
+/// Kills one side after every single input in turn, between commit and outputs, while both write.
+#[test]
+fn killed_at_any_boundary_nothing_is_lost_and_nothing_comes_twice() {
+    for victim in [0, 1] {
+        for moment in 0..24 {
+            let mut world = World::new();
+            let (alice, bob, conversation) = world.friends(true);
+            world.peers[victim].die_after = Some(moment);
+            for (from, text) in [(alice, "a1"), (bob, "b1"), (alice, "a2"), (bob, "b2")] {
+                send_through(&mut world, from, conversation, text);
+            }
+            world.pass(400_000);
+            for (reader, texts) in [(alice, ["b1", "b2"]), (bob, ["a1", "a2"])] {
+                for text in texts {
+                    assert_eq!(count(&world, reader, conversation, text), 1, "{victim} {moment} {text}");
+                }
+            }
+            for index in [alice, bob] {
+                assert!(!world.texts(index, conversation).contains(&"healing".to_owned()), "{victim} {moment}");
+                let unsent = world.timeline(index, conversation).into_iter().filter(|item| {
+                    item.from_me && item.state.is_some() && item.state != Some(SendState::Delivered)
+                });
+                assert_eq!(unsent.count(), 0, "{victim} {moment}");
+            }
+        }
+    }
+}
+
+/// A person looks whether the message stands in the conversation before writing it again: the kill may have come
+/// between the commit and the reply.
+fn send_through(world: &mut World, index: usize, conversation: securechat_proto::ConversationId, text: &str) {
+    if count(world, index, conversation, text) == 0 {
+        let command = Command::SendText { conversation_id: conversation, text: text.into(), reply_to: None };
+        world.feed(index, securechat_engine::shell::Input::Command { command_id: 1000, command });
+    }
+    world.settle();
+}
+
+#[test]
+fn a_sign_up_killed_at_any_boundary_ends_in_one_account_or_none() {
+    for moment in 0..8 {
+        let mut world = World::new();
+        let alice = world.peer(true);
+        world.settle();
+        world.peers[alice].die_after = Some(moment);
+        let sign_up = Command::SignUp { handle: "alice".into(), password: "correct horse".into(), display_name: String::new() };
+        world.feed(alice, securechat_engine::shell::Input::Command { command_id: 1000, command: sign_up.clone() });
+        world.pass(30_000);
+        if world.account(alice).state == AccountState::None {
+            world.sign_up(alice, "alice");
+        }
+        assert_eq!(world.account(alice).state, AccountState::Ready, "{moment}");
+        assert_eq!(world.account(alice).connection, Connection::Online, "{moment}");
+        assert_eq!(world.relay.accounts.len(), 1, "{moment}");
+    }
+}
+
+#[test]
+fn a_full_mailbox_is_tried_again_with_the_same_bytes() {
+    let mut world = World::new();
+    let (alice, bob, conversation) = world.friends(false);
+    world.relay.refuse_submits = Some(Outcome::MailboxFull);
+    let id = world.text(alice, conversation, "patience");
+    world.pass(60_000);
+    assert_eq!(world.state(alice, conversation, id), Some(SendState::Queued));
+    world.relay.refuse_submits = None;
+    world.pass(400_000);
+    assert_eq!(world.state(alice, conversation, id), Some(SendState::Delivered));
+    assert_eq!(count(&world, bob, conversation, "patience"), 1);
+}
+
+#[test]
+fn a_held_request_says_waiting() {
+    let mut world = World::new();
+    let (alice, bob) = (world.peer(false), world.peer(false));
+    world.sign_up(alice, "alice");
+    world.sign_up(bob, "bob");
+    let conversation = world.add(alice, "bob");
+    world.relay.refuse_submits = Some(Outcome::Held);
+    let id = world.text(alice, conversation, "later then");
+    world.pass(3_000);
+    assert_eq!(world.state(alice, conversation, id), Some(SendState::Waiting));
+}
+
+#[test]
+fn a_broken_message_heals_in_place() {
+    let mut world = World::new();
+    let (alice, bob, conversation) = world.friends(true);
+    world.text(alice, conversation, "before");
+    world.pass(5_000);
+    // Bob's device comes back from a copy of its store in which it had no session with Alice yet.
+    world.kill(bob);
+    forget_sessions(world.peers[bob].path.as_deref().unwrap());
+    world.open(bob);
+    world.pass(5_000);
+    world.text(alice, conversation, "broken one");
+    world.settle();
+    world.pass(1);
+    world.text(alice, conversation, "broken two");
+    world.pass(300_000);
+    assert_eq!(count(&world, bob, conversation, "broken one"), 1, "{:?}", world.texts(bob, conversation));
+    assert_eq!(count(&world, bob, conversation, "broken two"), 1);
+    assert_eq!(count(&world, bob, conversation, "healing"), 0);
+    world.text(alice, conversation, "after");
+    world.pass(5_000);
+    assert_eq!(count(&world, bob, conversation, "after"), 1);
+}
+
+fn forget_sessions(path: &str) {
+    let db = rusqlite::Connection::open(path).unwrap();
+    let key: String = std::iter::repeat_n("09", 32).collect();
+    db.execute_batch(&format!("PRAGMA key=\"x'{key}'\"; DELETE FROM identities_sessions;")).unwrap();
+}
+
+#[test]
+fn a_message_without_receipt_is_not_delivered_after_thirty_days() {
+    let mut world = World::new();
+    let (alice, bob, conversation) = world.friends(true);
+    world.kill(bob);
+    let id = world.text(alice, conversation, "anybody?");
+    world.cut(alice);
+    world.settle();
+    assert_eq!(world.state(alice, conversation, id), Some(SendState::Sent));
+    world.skip(31 * 86_400_000);
+    assert_eq!(world.state(alice, conversation, id), Some(SendState::NotDelivered));
+}
+
+#[test]
+fn another_genesis_holds_what_is_written_until_the_person_agrees() {
+    let mut world = World::new();
+    let (alice, bob, conversation) = world.friends(false);
+    world.cut(bob);
+    // Bob starts over: another registration takes his place at the relay.
+    let second = world.peer(false);
+    let old = world.relay.account_of("bob").unwrap();
+    world.relay.accounts.get_mut(&old).unwrap().handle = "gone".into();
+    world.sign_up(second, "bob");
+    let new = world.relay.account_of("bob").unwrap();
+    let log = world.relay.accounts[&new].log.clone();
+    world.relay.accounts.get_mut(&old).unwrap().log = log;
+    world.text(alice, conversation, "for the old bob");
+    world.pass(120_000);
+    assert!(matches!(world.conversation(alice, conversation).trust, Trust::NewIdentity { .. }));
+    assert!(world.lines(alice, conversation).contains(&SystemEvent::NewIdentity));
+    let refused = Command::SendText { conversation_id: conversation, text: "x".into(), reply_to: None };
+    assert_eq!(world.command(alice, refused), Err(RefusalCode::NewIdentity));
+    let contact_id = world.conversation(alice, conversation).contact_id;
+    assert_eq!(world.command(alice, Command::AcceptNewIdentity { contact_id }), Ok(Reply::Done));
+    assert_eq!(world.conversation(alice, conversation).cannot_send, None);
+    assert!(world.lines(alice, conversation).contains(&SystemEvent::NewIdentityAccepted));
+}
