@@ -73,7 +73,7 @@ pub(crate) fn on_delivery(cx: &mut Cx<'_>, delivery: Delivery) -> Outcome<()> {
     )?;
     if new > 0 {
         forget_old(cx)?;
-        receive(cx, envelope, &delivery)?;
+        receive_or_drop(cx, envelope, &delivery)?;
     }
     if !delivery.cursor.is_empty() {
         cx.db.run("UPDATE store_state SET cursor = ?1", [&delivery.cursor])?;
@@ -94,6 +94,22 @@ fn forget_old(cx: &mut Cx<'_>) -> Outcome<()> {
         )?;
     }
     Ok(())
+}
+
+/// One envelope can not stop the queue: when handling it fails in itself, everything it did is undone and it is
+/// counted. Only a store that fails ends the input.
+fn receive_or_drop(cx: &mut Cx<'_>, envelope: EnvelopeId, delivery: &Delivery) -> Outcome<()> {
+    cx.db.0.execute_batch("SAVEPOINT envelope")?;
+    let result = receive(cx, envelope, delivery);
+    if let Err(Fault::Refused(_) | Fault::Bug(_)) = &result {
+        cx.db.0.execute_batch("ROLLBACK TO envelope; RELEASE envelope")?;
+        cx.live.logs.clear();
+        cx.live.bundles.clear();
+        cx.live.me = None;
+        return count(cx, "envelope_failed");
+    }
+    cx.db.0.execute_batch("RELEASE envelope")?;
+    result
 }
 
 /// Takes the outer seal off and opens what is inside.
@@ -250,7 +266,7 @@ pub(crate) fn on_log_held(cx: &mut Cx<'_>, fingerprint: &Fingerprint) -> Outcome
             continue;
         };
         if let Some(envelope) = EnvelopeId::from_slice(&delivery.envelope_id) {
-            receive(cx, envelope, &delivery)?;
+            receive_or_drop(cx, envelope, &delivery)?;
         }
     }
     Ok(())
