@@ -68,7 +68,7 @@ test('a blocked person reaches no one, and learns nothing', async ({ world }) =>
   await bob.page.goto(bob.page.url().replace(/(#\/chats\/[^/]+).*/, '$1/info'));
   await bob.page.getByRole('button', { name: text('chat.block'), exact: true }).click();
   await bob.page
-    .getByRole('dialog')
+    .getByRole('alertdialog')
     .getByRole('button', { name: text('chat.block'), exact: true })
     .click();
   await expect(bob.page.getByText(text('chat.youBlocked', { name: 'alice' }))).toBeVisible();

@@ -256,7 +256,7 @@ export class Cast {
     await alice.page.goto(`${world.relay.url}/#/chats/${others['erin']}/info`);
     await alice.page.getByRole('button', { name: text('chat.block'), exact: true }).click();
     await alice.page
-      .getByRole('dialog')
+      .getByRole('alertdialog')
       .getByRole('button', { name: text('chat.block'), exact: true })
       .click();
     await expect(alice.page.getByText(text('chat.youBlocked', { name: 'erin' }))).toBeVisible();

@@ -14,17 +14,17 @@ test('a passphrase locks the chats away and opens them again', async ({ world })
   await alice.page.getByRole('button', { name: text('ui.save') }).click();
   await alice.page.getByRole('button', { name: text('privacy.lock'), exact: true }).click();
 
-  const field = alice.page.getByLabel(text('auth.passphrase'), { exact: true });
-  await expect(field).toBeVisible();
+  const field = () => alice.page.getByLabel(text('auth.passphrase'), { exact: true });
+  await expect(field()).toBeVisible();
   expect(await alice.page.content(), 'nothing readable stays on the page').not.toContain('first words');
-  await field.fill('a wrong passphrase');
+  await field().fill('a wrong passphrase');
   await alice.page.getByRole('button', { name: text('auth.unlock'), exact: true }).click();
   await expect(alice.page.getByText(text('auth.wrongPassphrase'))).toBeVisible();
 
   // A restart of the browser asks for it too.
   await alice.browser.close();
   await alice.browser.open();
-  await field.fill(PASSPHRASE);
+  await field().fill(PASSPHRASE);
   await alice.page.getByRole('button', { name: text('auth.unlock'), exact: true }).click();
   await alice.openFirstChat();
   await alice.sees('first words');
