@@ -1,5 +1,5 @@
 import { useLingui } from '@lingui/react';
-import { useState } from 'react';
+import { lazy, Suspense, useEffect, useState } from 'react';
 import { HashRouter, Navigate, Route, Routes, useNavigate } from 'react-router';
 import type { AccountView } from '../core/generated/AccountView';
 import { useCore, useQuery } from '../core/hooks';
@@ -13,8 +13,10 @@ import { ServerPage } from '../features/settings/ServerPage';
 import { ToastRegion } from '../ui/Toast';
 import { useToasts } from '../ui/toasts';
 import { activateLanguage, chooseLanguage, languages, type Language } from './i18n';
-import { SignedIn } from './SignedIn';
 import { useAppearance } from './useAppearance';
+
+const loadSignedIn = () => import('./SignedIn');
+const SignedIn = lazy(() => loadSignedIn().then((module) => ({ default: module.SignedIn })));
 
 /** Where the app is served from; the relay of this account. */
 const host = location.host;
@@ -49,7 +51,11 @@ function Ready({ invite }: { invite: string | null }) {
     case 'stale_copy':
       return <AccountTrouble kind={shown} onRead={() => setReading(true)} />;
     case 'chats':
-      return <SignedIn account={view} host={host} invite={waiting} onInviteUsed={() => setWaiting(null)} />;
+      return (
+        <Suspense fallback={<Starting />}>
+          <SignedIn account={view} host={host} invite={waiting} onInviteUsed={() => setWaiting(null)} />
+        </Suspense>
+      );
   }
 }
 
@@ -71,6 +77,8 @@ function screenOf(account: AccountView, reading: boolean): Screen {
 
 function BeforeAccount({ invited }: { invited: boolean }) {
   const navigate = useNavigate();
+  // While the person types, what comes next is fetched.
+  useEffect(() => void loadSignedIn(), []);
   const toChats = () => void navigate(invited ? '/add' : '/', { replace: true });
   return (
     <Routes>

@@ -1,5 +1,5 @@
 import { useLingui } from '@lingui/react';
-import { useCallback, useEffect, useState } from 'react';
+import { lazy, Suspense, useCallback, useEffect, useState } from 'react';
 import { Route, Routes, useLocation, useNavigate, useParams } from 'react-router';
 import type { AccountView } from '../core/generated/AccountView';
 import { useCommand, useQuery } from '../core/hooks';
@@ -22,10 +22,13 @@ import { copyText } from './copy';
 import { Frame, type PhoneView } from './Frame';
 import { keyLabel } from './keys';
 import { Notices } from './Notices';
-import { SettingsScreens } from './SettingsScreens';
 import { useChatJumps } from './useChatJumps';
 import { useShortcutGroups } from './useShortcutGroups';
 import { moveRegion, onMac, useShortcuts } from './useShortcuts';
+
+const SettingsScreens = lazy(() =>
+  import('./SettingsScreens').then((module) => ({ default: module.SettingsScreens })),
+);
 
 /** A number that stays, to pick the colour of the own picture from. */
 export function seedOf(text: string): number {
@@ -249,13 +252,15 @@ export function SignedIn({
         <Route
           path="/settings/:page?"
           element={
-            <SettingsScreens
-              account={account}
-              host={host}
-              seed={seedOf(account.handle)}
-              groups={groups}
-              frame={frame}
-            />
+            <Suspense>
+              <SettingsScreens
+                account={account}
+                host={host}
+                seed={seedOf(account.handle)}
+                groups={groups}
+                frame={frame}
+              />
+            </Suspense>
           }
         />
         <Route path="*" element={frame({ view: 'list', place: 'chats', list: chats, main: nothingOpen })} />

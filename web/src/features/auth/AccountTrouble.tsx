@@ -3,7 +3,7 @@ import { MonitorOff } from 'lucide-react';
 import { useState } from 'react';
 import { Button } from '../../ui/Button';
 import { Logo } from '../../ui/Logo';
-import { ForgetDialog } from './Unlock';
+import { Forget } from './Forget';
 
 /** This browser may not take part any more; what it holds stays until the person decides. */
 export function AccountTrouble({ kind, onRead }: { kind: 'removed' | 'stale_copy'; onRead: () => void }) {
@@ -29,7 +29,7 @@ export function AccountTrouble({ kind, onRead }: { kind: 'removed' | 'stale_copy
           </Button>
         </div>
       </div>
-      <ForgetDialog open={forgetting} onClose={() => setForgetting(false)} />
+      <Forget open={forgetting} onClose={() => setForgetting(false)} />
     </main>
   );
 }

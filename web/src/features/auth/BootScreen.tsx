@@ -6,7 +6,7 @@ import type { BootFailure } from '../../core/state';
 import { Button } from '../../ui/Button';
 import { Logo } from '../../ui/Logo';
 import { Spinner } from '../../ui/Spinner';
-import { ForgetDialog } from './Unlock';
+import { Forget } from './Forget';
 
 /** While the encrypted store opens; silent for the first moment, so that a quick start does not flash. */
 export function Starting() {
@@ -64,7 +64,7 @@ export function BootFailed({ kind }: { kind: BootFailure }) {
           )}
         </div>
       </div>
-      <ForgetDialog open={forgetting} onClose={() => setForgetting(false)} />
+      <Forget open={forgetting} onClose={() => setForgetting(false)} />
     </main>
   );
 }

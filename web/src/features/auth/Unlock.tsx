@@ -2,9 +2,9 @@ import { useLingui } from '@lingui/react';
 import { useState, type FormEvent } from 'react';
 import { useVault } from '../../core/hooks';
 import { Button } from '../../ui/Button';
-import { Dialog, DialogActions } from '../../ui/Dialog';
 import { PasswordField } from '../../ui/PasswordField';
 import { AuthLayout } from './AuthLayout';
+import { Forget } from './Forget';
 
 /** The chats are on this device, encrypted under a passphrase. */
 export function Unlock() {
@@ -56,32 +56,7 @@ export function Unlock() {
           {running ? _('auth.unlocking') : ''}
         </p>
       </form>
-      <ForgetDialog open={forgetting} onClose={() => setForgetting(false)} />
+      <Forget open={forgetting} onClose={() => setForgetting(false)} />
     </AuthLayout>
-  );
-}
-
-/** Asks before everything this browser holds is deleted. */
-export function ForgetDialog({ open, onClose }: { open: boolean; onClose: () => void }) {
-  const { _ } = useLingui();
-  const vault = useVault();
-  return (
-    <Dialog title={_('auth.forgetTitle')} open={open} onClose={onClose} role="alertdialog">
-      <p className="text-text-2">{_('auth.forgetText')}</p>
-      <DialogActions>
-        <Button variant="outline" onClick={onClose} autoFocus>
-          {_('ui.cancel')}
-        </Button>
-        <Button
-          variant="danger"
-          onClick={() => {
-            onClose();
-            void vault.forget();
-          }}
-        >
-          {_('auth.forget')}
-        </Button>
-      </DialogActions>
-    </Dialog>
   );
 }

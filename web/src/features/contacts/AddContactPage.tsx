@@ -232,11 +232,7 @@ function OwnLink({ invite, onCopy }: { invite: Invite; onCopy: (text: string) =>
   return (
     <div>
       <p className="mb-1.5 text-13 font-medium text-text-2">{_('contacts.yourLink')}</p>
-      {invite.url ? (
-        <CopyLine text={invite.url} shown={invite.url.replace(/^https?:\/\//, '')} onCopy={onCopy} />
-      ) : (
-        <Skeleton className="h-12 rounded-md" />
-      )}
+      {invite.url ? <CopyLine text={invite.url} onCopy={onCopy} /> : <Skeleton className="h-12 rounded-md" />}
       {invite.fault && (
         <p role="alert" className="pt-2 text-13 text-danger">
           {invite.fault}
