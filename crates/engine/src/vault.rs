@@ -1,7 +1,7 @@
 //! Encrypted account records at the relay: settings, profile, contacts; written a moment after they changed.
 //!
 //! Knows: what each record holds and its version. Must never know: anything the relay could read.
-//! Layout of the records: docs/protocol/content.md, "Account records".
+//! Layout of the records: docs/protocol/engine-api.md.
 
 use crate::account::Me;
 use crate::contacts::{self, COLUMNS};
