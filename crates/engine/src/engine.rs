@@ -213,3 +213,6 @@ fn next_due(cx: &mut Cx<'_>) -> Outcome<Option<Timestamp>> {
     ];
     Ok(due.into_iter().flatten().min())
 }
+
+#[cfg(test)]
+mod tests;

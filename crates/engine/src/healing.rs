@@ -3,7 +3,7 @@
 //! Rules 1 of docs/protocol/repair.md. A repair is answered only for what was sealed for exactly the device that asks.
 
 use crate::api::ContactId;
-use crate::contacts::Contact;
+use crate::contacts::{self, Contact};
 use crate::context::Cx;
 use crate::conversations;
 use crate::error::Outcome;
@@ -14,7 +14,8 @@ use crate::store::rows::{int, uint};
 use rusqlite::params;
 use securechat_crypto::pqxdh::Address;
 use securechat_proto::wire::content::content::Body;
-use securechat_proto::wire::content::{Gone, Repair, Resend};
+use securechat_proto::wire::Message;
+use securechat_proto::wire::content::{Content, Gone, Repair, Resend};
 use securechat_proto::{ContentId, ConversationId, DeviceId, Timestamp, limits};
 
 /// Repairs to one device: three in the first hour, then one an hour.
@@ -173,9 +174,22 @@ fn answer(cx: &mut Cx<'_>, contact: &Contact, device: &DeviceId, dsk: &[u8; 32],
     let body = if content.is_empty() || never_resent {
         Body::Gone(Gone { broken_envelope_hash: hash.to_vec(), sequence })
     } else {
-        Body::Resend(Resend { broken_envelope_hash: hash.to_vec(), content })
+        Body::Resend(Resend { broken_envelope_hash: hash.to_vec(), content: as_sent(cx, contact, content)? })
     };
     outbox::enqueue(cx, &new, body)
+}
+
+/// A text left as an introduction while the other side had not accepted; only in that form is it admitted there.
+fn as_sent(cx: &mut Cx<'_>, contact: &Contact, bytes: Vec<u8>) -> Outcome<Vec<u8>> {
+    if contact.is_accepted() {
+        return Ok(bytes);
+    }
+    let content = Content::decode(bytes.as_slice()).unwrap_or_default();
+    let Some(Body::Text(text)) = content.body.clone() else {
+        return Ok(bytes);
+    };
+    let body = contacts::requests::introduce(cx, contact, text)?;
+    Ok(Content { body: Some(body), ..content }.encode_to_vec())
 }
 
 // ---- being answered ------------------------------------------------------------------------------

@@ -183,7 +183,6 @@ fn open(cx: &mut Cx<'_>, me: &Me, unsealed: &Unsealed, delivery: &Delivery, expi
                 | Rejection::OwnAddress
                 | Rejection::Forged
                 | Rejection::IdentityMismatch
-                | Rejection::Replayed
                 | Rejection::WrongSender => Ok(()),
             }
         }

@@ -225,6 +225,10 @@ pub(crate) fn on_failed(cx: &mut Cx<'_>, id: RequestId) -> Outcome<()> {
         return crate::purpose::on_failure(cx, &id, open.purpose, Code::Unavailable, refusal);
     }
     cx.answer(&id, Err(refusal));
+    if matches!(open.purpose, Purpose::Refresh | Purpose::Challenge | Purpose::DeviceSession) {
+        // Whoever waits for a request that waits for this one has no network either.
+        session::refuse_waiting(cx, RefusalCode::Offline)?;
+    }
     back_off(cx, &id, open.attempts, None)
 }
 

@@ -27,10 +27,9 @@ pub(crate) fn id(cx: &Cx<'_>) -> Outcome<Option<SessionId>> {
     cx.db.one("SELECT session_id FROM account_session", [], |row| Ok(SessionId(row.get(0)?)))
 }
 
-/// Whether there is an account and a session to open a socket for.
+/// Whether there is an account to open a socket for. A session that is missing is opened on the way.
 pub(crate) fn may_connect(cx: &mut Cx<'_>) -> Outcome<bool> {
-    let ready = cx.me_if_any()?.is_some_and(|me| me.state == AccountState::Ready);
-    Ok(ready && id(cx)?.is_some())
+    Ok(cx.me_if_any()?.is_some_and(|me| me.state == AccountState::Ready))
 }
 
 pub(crate) fn fresh_access_token(cx: &Cx<'_>) -> Outcome<Option<String>> {

@@ -188,7 +188,7 @@ pub(crate) fn next_due(cx: &Cx<'_>) -> Outcome<Option<Timestamp>> {
 /// Contents and requests that are stored here and not with the relay yet.
 pub(crate) fn pending(db: Db<'_>) -> Outcome<i64> {
     Ok(db.number("SELECT count(*) FROM outbox_contents WHERE state IN ('open', 'sealed')", [])?
-        + db.number("SELECT count(*) FROM requests_open WHERE transient = 0", [])?)
+        + db.number("SELECT count(*) FROM requests_open WHERE transient = 0 AND method IN ('PUT', 'DELETE')", [])?)
 }
 
 /// The log of this account is there: contents that waited for it may be sealed.
