@@ -231,7 +231,7 @@ export class Cast {
     await alice.send('Yes! At six, by the river');
     await bob.send('Perfect, I bring the bread');
     await alice.sees('Perfect, I bring the bread');
-    await alice.seesState('Yes! At six, by the river', 'Read');
+    await alice.seesState('Yes! At six, by the river', 'Delivered');
     const message = await alice.message('At six, by the river').getAttribute('data-message');
     await bob.browser.close();
 
