@@ -35,6 +35,8 @@ mod views;
 
 pub use engine::{Engine, Outputs};
 pub use error::{Fatal, OpenError};
+pub use securechat_crypto::keys::Secret;
+pub use securechat_crypto::vault_key;
 pub use store::{Key, Store};
 
 #[cfg(test)]

@@ -83,12 +83,14 @@ fn unlock(db: &Connection, key: &Key) -> rusqlite::Result<()> {
     db.execute_batch(&pragma)
 }
 
-/// EXCLUSIVE stands before WAL: the browser's file system has no shared memory.
+/// EXCLUSIVE stands before the first read: the browser's file system has no shared memory, so a store left in WAL mode
+/// would not open.
 /// FULL: a send must be on disk before its bytes leave, else a power cut would roll a ratchet back.
 fn prepare(db: &Connection) -> rusqlite::Result<()> {
+    db.execute_batch("PRAGMA locking_mode=EXCLUSIVE;")?;
     db.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
     db.execute_batch(&format!(
-        "PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;
          PRAGMA secure_delete=ON; PRAGMA temp_store=MEMORY; PRAGMA foreign_keys=ON;
          PRAGMA journal_size_limit={WAL_BYTES_KEPT}; PRAGMA wal_autocheckpoint=1000;"
     ))
