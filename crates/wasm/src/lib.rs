@@ -123,5 +123,5 @@ fn code(code: &str) -> JsValue {
 }
 
 fn bug() -> JsValue {
-    code(Fatal::Bug.code())
+    code(Fatal::Bug("the shell").code())
 }
