@@ -27,12 +27,26 @@ const CLOCK_NOISE_MS: i64 = 2_000;
 /// The socket, as far as this side knows.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Link {
-    Down { attempts: u32, due_at: Timestamp },
+    Down {
+        attempts: u32,
+        due_at: Timestamp,
+    },
     /// `Connect` was emitted, or the socket is open and the relay's Hello is awaited.
-    Opening { since: Timestamp, attempts: u32 },
+    Opening {
+        since: Timestamp,
+        attempts: u32,
+    },
     /// Hello came; Auth leaves as soon as there is a fresh access token.
-    Greeted { since: Timestamp, attempts: u32, nonce: Vec<u8> },
-    Authenticating { since: Timestamp, attempts: u32, nonce: Vec<u8> },
+    Greeted {
+        since: Timestamp,
+        attempts: u32,
+        nonce: Vec<u8>,
+    },
+    Authenticating {
+        since: Timestamp,
+        attempts: u32,
+        nonce: Vec<u8>,
+    },
     Ready(Ready),
 }
 
@@ -50,7 +64,10 @@ pub(crate) struct Ready {
 
 impl Default for Link {
     fn default() -> Self {
-        Self::Down { attempts: 0, due_at: Timestamp(0) }
+        Self::Down {
+            attempts: 0,
+            due_at: Timestamp(0),
+        }
     }
 }
 
@@ -64,7 +81,9 @@ impl Link {
             Self::Down { due_at, .. } if *due_at > now => Connection::Offline,
             Self::Down { .. } => Connection::Connecting,
             Self::Opening { attempts, .. } if *attempts > 1 => Connection::Offline,
-            Self::Opening { .. } | Self::Greeted { .. } | Self::Authenticating { .. } => Connection::Connecting,
+            Self::Opening { .. } | Self::Greeted { .. } | Self::Authenticating { .. } => {
+                Connection::Connecting
+            }
             Self::Ready(ready) if ready.drained => Connection::Online,
             Self::Ready(_) => Connection::CatchingUp,
         }
@@ -83,15 +102,29 @@ pub(crate) fn pump(cx: &mut Cx<'_>) -> Outcome<()> {
     match cx.live.link.clone() {
         Link::Down { attempts, due_at } => {
             if due_at <= cx.now {
-                cx.live.link = Link::Opening { since: cx.now, attempts };
+                cx.live.link = Link::Opening {
+                    since: cx.now,
+                    attempts,
+                };
                 cx.changed(Topic::Account);
                 cx.emit(Output::Connect);
             }
         }
-        Link::Opening { since, attempts } | Link::Authenticating { since, attempts, .. } => give_up(cx, since, attempts),
-        Link::Greeted { since, attempts, nonce } => {
+        Link::Opening { since, attempts }
+        | Link::Authenticating {
+            since, attempts, ..
+        } => give_up(cx, since, attempts),
+        Link::Greeted {
+            since,
+            attempts,
+            nonce,
+        } => {
             if authenticate(cx, &nonce)? {
-                cx.live.link = Link::Authenticating { since, attempts, nonce };
+                cx.live.link = Link::Authenticating {
+                    since,
+                    attempts,
+                    nonce,
+                };
             } else {
                 give_up(cx, since, attempts);
             }
@@ -129,7 +162,10 @@ fn give_up(cx: &mut Cx<'_>, since: Timestamp, attempts: u32) {
 }
 
 fn go_down(cx: &mut Cx<'_>, attempts: u32, pause_ms: u64) {
-    cx.live.link = Link::Down { attempts, due_at: cx.now.saturating_add_ms(pause_ms) };
+    cx.live.link = Link::Down {
+        attempts,
+        due_at: cx.now.saturating_add_ms(pause_ms),
+    };
     cx.live.submitted.clear();
     cx.live.typing.clear();
     cx.changed(Topic::Account);
@@ -142,15 +178,24 @@ pub(crate) fn next_due(cx: &mut Cx<'_>) -> Outcome<Option<Timestamp>> {
     }
     Ok(Some(match &cx.live.link {
         Link::Down { due_at, .. } => *due_at,
-        Link::Opening { since, .. } | Link::Greeted { since, .. } | Link::Authenticating { since, .. } => {
-            since.saturating_add_ms(ANSWER_MS_MAX + 1)
-        }
+        Link::Opening { since, .. }
+        | Link::Greeted { since, .. }
+        | Link::Authenticating { since, .. } => since.saturating_add_ms(ANSWER_MS_MAX + 1),
         Link::Ready(ready) => {
-            let ping = ready.heard_at.max(ready.pinged_at).saturating_add_ms(PING_EVERY_MS);
-            let silence = ready.heard_at.saturating_add_ms(PING_EVERY_MS + ANSWER_MS_MAX + 1);
+            let ping = ready
+                .heard_at
+                .max(ready.pinged_at)
+                .saturating_add_ms(PING_EVERY_MS);
+            let silence = ready
+                .heard_at
+                .saturating_add_ms(PING_EVERY_MS + ANSWER_MS_MAX + 1);
             let renew = Timestamp(ready.expires_at.0.saturating_sub(RENEW_BEFORE_MS));
             let next = ping.min(silence);
-            if ready.renewing || renew <= cx.now { next } else { next.min(renew) }
+            if ready.renewing || renew <= cx.now {
+                next
+            } else {
+                next.min(renew)
+            }
         }
     }))
 }
@@ -166,7 +211,10 @@ fn authenticate(cx: &mut Cx<'_>, nonce: &[u8]) -> Outcome<bool> {
         return Ok(false);
     };
     let signature = me.sign_auth(&[nonce, session_id.as_bytes()]);
-    let cursor = cx.db.one("SELECT cursor FROM store_state", [], |row| row.get(0))?.unwrap_or_default();
+    let cursor = cx
+        .db
+        .one("SELECT cursor FROM store_state", [], |row| row.get(0))?
+        .unwrap_or_default();
     frame(
         cx,
         client_frame::Frame::Auth(socket::Auth {
@@ -181,7 +229,9 @@ fn authenticate(cx: &mut Cx<'_>, nonce: &[u8]) -> Outcome<bool> {
 
 pub(crate) fn frame(cx: &mut Cx<'_>, frame: client_frame::Frame) {
     let bytes = socket::ClientFrame { frame: Some(frame) }.encode_to_vec();
-    cx.emit(Output::Frame { bytes: bytes.into() });
+    cx.emit(Output::Frame {
+        bytes: bytes.into(),
+    });
 }
 
 pub(crate) fn on_connected(cx: &mut Cx<'_>) -> Outcome<()> {
@@ -202,12 +252,16 @@ pub(crate) fn on_disconnected(cx: &mut Cx<'_>, code: Option<u16>) -> Outcome<()>
     let mut pause = requests::pause_ms(cx, attempts);
     match code {
         // The token is at fault: a new one, then again.
-        Some(close_code::UNAUTHENTICATED | close_code::TOKEN_EXPIRED) => session::drop_access_token(cx)?,
+        Some(close_code::UNAUTHENTICATED | close_code::TOKEN_EXPIRED) => {
+            session::drop_access_token(cx)?
+        }
         Some(close_code::REVOKED) => session::on_revoked(cx)?,
         // A second tab or process of this device took over; fighting for the socket would help nobody.
         Some(close_code::SUPERSEDED) => pause = pause.max(limits::MINUTE_MS),
         Some(close_code::UNSUPPORTED_VERSION) => pause = limits::HOUR_MS,
-        Some(close_code::RATE_LIMITED | close_code::UNAVAILABLE) => pause = pause.max(10 * limits::SECOND_MS),
+        Some(close_code::RATE_LIMITED | close_code::UNAVAILABLE) => {
+            pause = pause.max(10 * limits::SECOND_MS)
+        }
         _ => {}
     }
     go_down(cx, attempts.saturating_add(1), pause);
@@ -244,20 +298,29 @@ fn on_hello(cx: &mut Cx<'_>, hello: socket::Hello) -> Outcome<()> {
         return inbox::count(cx, "frame_malformed");
     }
     measure_clock(cx, Timestamp(hello.server_time_ms))?;
-    cx.live.link = Link::Greeted { since: cx.now, attempts, nonce: hello.nonce };
+    cx.live.link = Link::Greeted {
+        since: cx.now,
+        attempts,
+        nonce: hello.nonce,
+    };
     Ok(())
 }
 
 /// From here on `now` is the relay's; a difference of a minute or more is also shown.
 pub(crate) fn measure_clock(cx: &mut Cx<'_>, relay: Timestamp) -> Outcome<()> {
-    let difference = i64::try_from(cx.now.0).unwrap_or(0).saturating_sub(i64::try_from(relay.0).unwrap_or(0));
+    let difference = i64::try_from(cx.now.0)
+        .unwrap_or(0)
+        .saturating_sub(i64::try_from(relay.0).unwrap_or(0));
     if relay.0 == 0 || difference.abs() < CLOCK_NOISE_MS {
         return Ok(());
     }
     cx.live.clock_ahead_ms = cx.live.clock_ahead_ms.saturating_add(difference);
     cx.now = relay;
     cx.changed(Topic::Account);
-    cx.db.run("UPDATE store_state SET clock_ahead_ms = ?1, clock_measured = 1", params![cx.live.clock_ahead_ms])?;
+    cx.db.run(
+        "UPDATE store_state SET clock_ahead_ms = ?1, clock_measured = 1",
+        params![cx.live.clock_ahead_ms],
+    )?;
     Ok(())
 }
 
@@ -279,7 +342,11 @@ fn on_ready(cx: &mut Cx<'_>, frame: socket::Ready) -> Outcome<()> {
             outbox::hurry(cx)
         }
         Link::Ready(ready) => {
-            cx.live.link = Link::Ready(Ready { expires_at, renewing: false, ..ready });
+            cx.live.link = Link::Ready(Ready {
+                expires_at,
+                renewing: false,
+                ..ready
+            });
             Ok(())
         }
         Link::Down { .. } | Link::Opening { .. } | Link::Greeted { .. } => Ok(()),

@@ -9,7 +9,9 @@ pub(crate) mod link;
 pub(crate) mod requests;
 pub(crate) mod views;
 
-pub(crate) use identity_change::{accept_new_identity, on_devices_changed, on_frozen, on_new_identity, on_thawed};
+pub(crate) use identity_change::{
+    accept_new_identity, on_devices_changed, on_frozen, on_new_identity, on_thawed,
+};
 pub(crate) use views::open_requests;
 
 use crate::account::{clean_name, cut_name};
@@ -52,7 +54,9 @@ impl Standing {
     }
 
     fn from(name: &str) -> Option<Self> {
-        [Self::Unsent, Self::Outgoing, Self::Incoming, Self::Accepted].into_iter().find(|state| state.name() == name)
+        [Self::Unsent, Self::Outgoing, Self::Incoming, Self::Accepted]
+            .into_iter()
+            .find(|state| state.name() == name)
     }
 }
 
@@ -85,7 +89,11 @@ impl Contact {
     /// Nickname, else display name, else handle, else the start of the identity.
     pub fn title(&self) -> String {
         let names = [&self.nickname, &self.display_name, &self.handle];
-        names.into_iter().find(|name| !name.is_empty()).cloned().unwrap_or_else(|| self.identity_short())
+        names
+            .into_iter()
+            .find(|name| !name.is_empty())
+            .cloned()
+            .unwrap_or_else(|| self.identity_short())
     }
 
     pub fn identity_short(&self) -> String {
@@ -132,18 +140,33 @@ pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Contact> {
 }
 
 pub(crate) fn by_id(db: Db<'_>, id: &ContactId) -> Outcome<Option<Contact>> {
-    db.one(&format!("SELECT {COLUMNS} FROM contacts_list WHERE contact_id = ?1"), [id.0.as_bytes()], read)
+    db.one(
+        &format!("SELECT {COLUMNS} FROM contacts_list WHERE contact_id = ?1"),
+        [id.0.as_bytes()],
+        read,
+    )
 }
 
 pub(crate) fn by_fingerprint(db: Db<'_>, fingerprint: &Fingerprint) -> Outcome<Option<Contact>> {
-    db.one(&format!("SELECT {COLUMNS} FROM contacts_list WHERE fingerprint = ?1"), [fingerprint.as_bytes()], read)
+    db.one(
+        &format!("SELECT {COLUMNS} FROM contacts_list WHERE fingerprint = ?1"),
+        [fingerprint.as_bytes()],
+        read,
+    )
 }
 
 pub(crate) fn by_account(db: Db<'_>, account_id: &AccountId) -> Outcome<Option<Contact>> {
-    db.one(&format!("SELECT {COLUMNS} FROM contacts_list WHERE account_id = ?1"), [account_id.as_bytes()], read)
+    db.one(
+        &format!("SELECT {COLUMNS} FROM contacts_list WHERE account_id = ?1"),
+        [account_id.as_bytes()],
+        read,
+    )
 }
 
-pub(crate) fn of_conversation(db: Db<'_>, conversation_id: &ConversationId) -> Outcome<Option<Contact>> {
+pub(crate) fn of_conversation(
+    db: Db<'_>,
+    conversation_id: &ConversationId,
+) -> Outcome<Option<Contact>> {
     db.one(
         &format!(
             "SELECT {COLUMNS} FROM contacts_list WHERE contact_id =
@@ -206,18 +229,34 @@ pub(crate) fn set_standing(cx: &mut Cx<'_>, contact: &Contact, standing: Standin
     changed(cx, &contact.fingerprint)
 }
 
-pub(crate) fn set_names(cx: &mut Cx<'_>, contact: &Contact, display_name: &str, handle: &str) -> Outcome<()> {
-    let handle = if handle.is_empty() { &contact.handle } else { handle };
+pub(crate) fn set_names(
+    cx: &mut Cx<'_>,
+    contact: &Contact,
+    display_name: &str,
+    handle: &str,
+) -> Outcome<()> {
+    let handle = if handle.is_empty() {
+        &contact.handle
+    } else {
+        handle
+    };
     cx.db.run(
         "UPDATE contacts_list SET display_name = ?2, handle = ?3 WHERE contact_id = ?1",
-        params![contact.id.0.as_bytes(), cut_name(display_name, limits::DISPLAY_NAME_CHARS_MAX), handle],
+        params![
+            contact.id.0.as_bytes(),
+            cut_name(display_name, limits::DISPLAY_NAME_CHARS_MAX),
+            handle
+        ],
     )?;
     vault::touch(cx, vault::CONTACTS)?;
     changed(cx, &contact.fingerprint)
 }
 
 pub(crate) fn set_their_token(cx: &mut Cx<'_>, contact: &Contact, token: &[u8]) -> Outcome<()> {
-    cx.db.run("UPDATE contacts_list SET their_token = ?2 WHERE contact_id = ?1", params![contact.id.0.as_bytes(), token])?;
+    cx.db.run(
+        "UPDATE contacts_list SET their_token = ?2 WHERE contact_id = ?1",
+        params![contact.id.0.as_bytes(), token],
+    )?;
     vault::touch(cx, vault::CONTACTS)
 }
 
@@ -236,7 +275,15 @@ pub(crate) fn my_token(cx: &mut Cx<'_>, contact: &Contact) -> Outcome<[u8; 16]> 
         "UPDATE contacts_list SET my_token = ?2 WHERE contact_id = ?1",
         params![contact.id.0.as_bytes(), token.as_slice()],
     )?;
-    register_token(cx, &token, &TokenRegistration { kind: TokenKind::Contact, uses_max: None, expires_at_ms: None })?;
+    register_token(
+        cx,
+        &token,
+        &TokenRegistration {
+            kind: TokenKind::Contact,
+            uses_max: None,
+            expires_at_ms: None,
+        },
+    )?;
     vault::touch(cx, vault::CONTACTS)?;
     Ok(token)
 }
@@ -253,7 +300,11 @@ pub(crate) fn token_key(hash: &TokenHash) -> String {
     format!("token:{hash}")
 }
 
-pub(crate) fn register_token(cx: &mut Cx<'_>, token: &[u8; 16], registration: &TokenRegistration) -> Outcome<()> {
+pub(crate) fn register_token(
+    cx: &mut Cx<'_>,
+    token: &[u8; 16],
+    registration: &TokenRegistration,
+) -> Outcome<()> {
     let hash = token_hash(token);
     let request = Request::with_body(
         Method::Put,
@@ -270,7 +321,10 @@ pub(crate) fn drop_token(cx: &mut Cx<'_>, token: &[u8; 16]) -> Outcome<()> {
     let hash = token_hash(token);
     rest::withdraw(cx, &token_key(&hash))?;
     let path = format!("/v1/delivery-tokens/{hash}");
-    rest::send(cx, Request::delete(format!("drop:{hash}"), Purpose::DropToken { hash }, path))?;
+    rest::send(
+        cx,
+        Request::delete(format!("drop:{hash}"), Purpose::DropToken { hash }, path),
+    )?;
     Ok(())
 }
 
@@ -309,7 +363,10 @@ pub(crate) fn unblock(cx: &mut Cx<'_>, id: &ContactId) -> Outcome<Answer> {
     if !contact.blocked {
         return Ok(Answer::Now(Reply::Done));
     }
-    cx.db.run("UPDATE contacts_list SET blocked = 0 WHERE contact_id = ?1", [contact.id.0.as_bytes()])?;
+    cx.db.run(
+        "UPDATE contacts_list SET blocked = 0 WHERE contact_id = ?1",
+        [contact.id.0.as_bytes()],
+    )?;
     conversations::forget_gaps(cx, &contact.fingerprint)?;
     if contact.is_accepted() {
         grant_token(cx, &contact)?;
@@ -324,7 +381,10 @@ pub(crate) fn unblock(cx: &mut Cx<'_>, id: &ContactId) -> Outcome<Answer> {
 pub(crate) fn grant_token(cx: &mut Cx<'_>, contact: &Contact) -> Outcome<()> {
     let token = my_token(cx, contact)?;
     let next = conversations::next_sequence(cx.db, &contact.id)?;
-    let body = Body::TokenGrant(TokenGrant { delivery_token: token.to_vec(), sequence_restarts_at: next });
+    let body = Body::TokenGrant(TokenGrant {
+        delivery_token: token.to_vec(),
+        sequence_restarts_at: next,
+    });
     outbox::enqueue(cx, &NewContent::to(contact.id), body)?;
     cx.db.run(
         "UPDATE contacts_list SET token_granted_at = ?2 WHERE contact_id = ?1",
@@ -335,7 +395,10 @@ pub(crate) fn grant_token(cx: &mut Cx<'_>, contact: &Contact) -> Outcome<()> {
 
 pub(crate) fn remove(cx: &mut Cx<'_>, id: &ContactId) -> Outcome<Answer> {
     let contact = named(cx, id)?;
-    cx.db.run("UPDATE contacts_list SET listed = 0, favourite = 0 WHERE contact_id = ?1", [contact.id.0.as_bytes()])?;
+    cx.db.run(
+        "UPDATE contacts_list SET listed = 0, favourite = 0 WHERE contact_id = ?1",
+        [contact.id.0.as_bytes()],
+    )?;
     vault::touch(cx, vault::CONTACTS)?;
     changed(cx, &contact.fingerprint)?;
     Ok(Answer::Now(Reply::Done))
@@ -344,7 +407,10 @@ pub(crate) fn remove(cx: &mut Cx<'_>, id: &ContactId) -> Outcome<Answer> {
 pub(crate) fn set_nickname(cx: &mut Cx<'_>, id: &ContactId, nickname: &str) -> Outcome<Answer> {
     let contact = named(cx, id)?;
     let nickname = clean_name(nickname, limits::NICKNAME_CHARS_MAX)?;
-    cx.db.run("UPDATE contacts_list SET nickname = ?2 WHERE contact_id = ?1", params![id.0.as_bytes(), nickname])?;
+    cx.db.run(
+        "UPDATE contacts_list SET nickname = ?2 WHERE contact_id = ?1",
+        params![id.0.as_bytes(), nickname],
+    )?;
     vault::touch(cx, vault::CONTACTS)?;
     changed(cx, &contact.fingerprint)?;
     Ok(Answer::Now(Reply::Done))
@@ -352,7 +418,10 @@ pub(crate) fn set_nickname(cx: &mut Cx<'_>, id: &ContactId, nickname: &str) -> O
 
 pub(crate) fn set_favourite(cx: &mut Cx<'_>, id: &ContactId, favourite: bool) -> Outcome<Answer> {
     let contact = named(cx, id)?;
-    cx.db.run("UPDATE contacts_list SET favourite = ?2 WHERE contact_id = ?1", params![id.0.as_bytes(), favourite])?;
+    cx.db.run(
+        "UPDATE contacts_list SET favourite = ?2 WHERE contact_id = ?1",
+        params![id.0.as_bytes(), favourite],
+    )?;
     vault::touch(cx, vault::CONTACTS)?;
     changed(cx, &contact.fingerprint)?;
     Ok(Answer::Now(Reply::Done))
@@ -366,7 +435,9 @@ pub(crate) fn tell_profile(cx: &mut Cx<'_>, display_name: &str) -> Outcome<()> {
         read,
     )?;
     for contact in accepted {
-        let body = Body::Profile(Profile { display_name: display_name.to_owned() });
+        let body = Body::Profile(Profile {
+            display_name: display_name.to_owned(),
+        });
         outbox::enqueue(cx, &NewContent::to(contact.id), body)?;
     }
     Ok(())

@@ -65,8 +65,24 @@ pub(crate) struct Cx<'a> {
 }
 
 impl<'a> Cx<'a> {
-    pub fn new(db: Db<'a>, now: Timestamp, local: Timestamp, live: &'a mut Live, ids: &'a mut Ids) -> Self {
-        Self { db, now, local, live, ids, command_id: None, deleted: false, out: Vec::new(), changed: BTreeSet::new() }
+    pub fn new(
+        db: Db<'a>,
+        now: Timestamp,
+        local: Timestamp,
+        live: &'a mut Live,
+        ids: &'a mut Ids,
+    ) -> Self {
+        Self {
+            db,
+            now,
+            local,
+            live,
+            ids,
+            command_id: None,
+            deleted: false,
+            out: Vec::new(),
+            changed: BTreeSet::new(),
+        }
     }
 
     pub fn emit(&mut self, output: Output) {
@@ -85,7 +101,8 @@ impl<'a> Cx<'a> {
 
     /// This device's account; a refusal when there is none.
     pub fn me(&mut self) -> Outcome<Arc<Me>> {
-        self.me_if_any()?.ok_or(Fault::refused(crate::api::RefusalCode::NoAccount))
+        self.me_if_any()?
+            .ok_or(Fault::refused(crate::api::RefusalCode::NoAccount))
     }
 
     pub fn me_if_any(&mut self) -> Outcome<Option<Arc<Me>>> {
@@ -124,7 +141,10 @@ impl<'a> Cx<'a> {
 
     /// Ends the input: what changed first, then everything in order.
     pub fn finish(self) -> (Vec<Output>, bool) {
-        let changed = self.changed.into_iter().map(|topic| Output::Changed { topic });
+        let changed = self
+            .changed
+            .into_iter()
+            .map(|topic| Output::Changed { topic });
         (changed.chain(self.out).collect(), self.deleted)
     }
 }

@@ -21,7 +21,11 @@ const LISTED_MAX: i64 = 1000;
 
 /// First 16 bytes of SHA-256(`dm` || both fingerprints, sorted).
 pub(crate) fn wire_id(one: &Fingerprint, other: &Fingerprint) -> ConversationId {
-    let (low, high) = if one <= other { (one, other) } else { (other, one) };
+    let (low, high) = if one <= other {
+        (one, other)
+    } else {
+        (other, one)
+    };
     let digest = sha256(&[b"dm", low.as_bytes(), high.as_bytes()]);
     let mut id = [0; 16];
     id.copy_from_slice(&digest[..16]);
@@ -29,7 +33,11 @@ pub(crate) fn wire_id(one: &Fingerprint, other: &Fingerprint) -> ConversationId 
 }
 
 /// Opens the conversation with a new contact.
-pub(crate) fn open(cx: &mut Cx<'_>, contact_id: &ContactId, fingerprint: &Fingerprint) -> Outcome<ConversationId> {
+pub(crate) fn open(
+    cx: &mut Cx<'_>,
+    contact_id: &ContactId,
+    fingerprint: &Fingerprint,
+) -> Outcome<ConversationId> {
     let me = cx.me()?;
     let id = wire_id(&me.fingerprint, fingerprint);
     cx.db.run(
@@ -41,7 +49,11 @@ pub(crate) fn open(cx: &mut Cx<'_>, contact_id: &ContactId, fingerprint: &Finger
 }
 
 /// The contact became another identity: same conversation, new name on the wire.
-pub(crate) fn rename(cx: &mut Cx<'_>, contact_id: &ContactId, fingerprint: &Fingerprint) -> Outcome<()> {
+pub(crate) fn rename(
+    cx: &mut Cx<'_>,
+    contact_id: &ContactId,
+    fingerprint: &Fingerprint,
+) -> Outcome<()> {
     let me = cx.me()?;
     let wire = wire_id(&me.fingerprint, fingerprint);
     cx.db.run(
@@ -54,7 +66,10 @@ pub(crate) fn rename(cx: &mut Cx<'_>, contact_id: &ContactId, fingerprint: &Fing
 /// Brings a conversation back into the list, or opens it again when it was deleted.
 pub(crate) fn show(cx: &mut Cx<'_>, contact_id: &ContactId) -> Outcome<ConversationId> {
     if let Some(id) = of_contact(cx.db, contact_id)? {
-        cx.db.run("UPDATE conversations_list SET shown = 1 WHERE conversation_id = ?1", [id.as_bytes()])?;
+        cx.db.run(
+            "UPDATE conversations_list SET shown = 1 WHERE conversation_id = ?1",
+            [id.as_bytes()],
+        )?;
         return Ok(id);
     }
     let contact = contacts::named(cx, contact_id)?;
@@ -62,12 +77,17 @@ pub(crate) fn show(cx: &mut Cx<'_>, contact_id: &ContactId) -> Outcome<Conversat
 }
 
 pub(crate) fn of_contact(db: Db<'_>, contact_id: &ContactId) -> Outcome<Option<ConversationId>> {
-    db.one("SELECT conversation_id FROM conversations_list WHERE contact_id = ?1", [contact_id.0.as_bytes()], |row| {
-        Ok(ConversationId(row.get(0)?))
-    })
+    db.one(
+        "SELECT conversation_id FROM conversations_list WHERE contact_id = ?1",
+        [contact_id.0.as_bytes()],
+        |row| Ok(ConversationId(row.get(0)?)),
+    )
 }
 
-pub(crate) fn of_fingerprint(db: Db<'_>, fingerprint: &Fingerprint) -> Outcome<Option<ConversationId>> {
+pub(crate) fn of_fingerprint(
+    db: Db<'_>,
+    fingerprint: &Fingerprint,
+) -> Outcome<Option<ConversationId>> {
     db.one(
         "SELECT conversation_id FROM conversations_list WHERE contact_id =
            (SELECT contact_id FROM contacts_list WHERE fingerprint = ?1)",
@@ -77,14 +97,19 @@ pub(crate) fn of_fingerprint(db: Db<'_>, fingerprint: &Fingerprint) -> Outcome<O
 }
 
 pub(crate) fn wire_id_of(db: Db<'_>, contact_id: &ContactId) -> Outcome<Option<ConversationId>> {
-    db.one("SELECT wire_id FROM conversations_list WHERE contact_id = ?1", [contact_id.0.as_bytes()], |row| {
-        Ok(ConversationId(row.get(0)?))
-    })
+    db.one(
+        "SELECT wire_id FROM conversations_list WHERE contact_id = ?1",
+        [contact_id.0.as_bytes()],
+        |row| Ok(ConversationId(row.get(0)?)),
+    )
 }
 
 /// The number the next counted content of this conversation gets.
 pub(crate) fn next_sequence(db: Db<'_>, contact_id: &ContactId) -> Outcome<u64> {
-    let next = db.number("SELECT next_sequence FROM conversations_list WHERE contact_id = ?1", [contact_id.0.as_bytes()])?;
+    let next = db.number(
+        "SELECT next_sequence FROM conversations_list WHERE contact_id = ?1",
+        [contact_id.0.as_bytes()],
+    )?;
     Ok(uint(next).max(1))
 }
 
@@ -97,7 +122,11 @@ pub(crate) fn take_sequence(cx: &mut Cx<'_>, contact_id: &ContactId) -> Outcome<
     Ok(next)
 }
 
-pub(crate) fn touch(cx: &mut Cx<'_>, conversation_id: &ConversationId, at: Timestamp) -> Outcome<()> {
+pub(crate) fn touch(
+    cx: &mut Cx<'_>,
+    conversation_id: &ConversationId,
+    at: Timestamp,
+) -> Outcome<()> {
     cx.db.run(
         "UPDATE conversations_list SET touched_at = max(touched_at, ?2), shown = 1 WHERE conversation_id = ?1",
         params![conversation_id.as_bytes(), int(at.0)],
@@ -118,8 +147,15 @@ pub(crate) fn forget_gaps(cx: &mut Cx<'_>, fingerprint: &Fingerprint) -> Outcome
 // ---- commands ------------------------------------------------------------------------------------
 
 fn check(cx: &Cx<'_>, id: &ConversationId) -> Outcome<()> {
-    let known = cx.db.exists("SELECT 1 FROM conversations_list WHERE conversation_id = ?1", [id.as_bytes()])?;
-    if known { Ok(()) } else { Err(Fault::refused(RefusalCode::NotFound)) }
+    let known = cx.db.exists(
+        "SELECT 1 FROM conversations_list WHERE conversation_id = ?1",
+        [id.as_bytes()],
+    )?;
+    if known {
+        Ok(())
+    } else {
+        Err(Fault::refused(RefusalCode::NotFound))
+    }
 }
 
 pub(crate) fn set_draft(cx: &mut Cx<'_>, id: &ConversationId, text: &str) -> Outcome<Answer> {
@@ -127,7 +163,10 @@ pub(crate) fn set_draft(cx: &mut Cx<'_>, id: &ConversationId, text: &str) -> Out
     if text.len() > limits::DRAFT_BYTES_MAX {
         return Err(Fault::refused(RefusalCode::TooLong));
     }
-    cx.db.run("UPDATE conversations_list SET draft = ?2 WHERE conversation_id = ?1", params![id.as_bytes(), text])?;
+    cx.db.run(
+        "UPDATE conversations_list SET draft = ?2 WHERE conversation_id = ?1",
+        params![id.as_bytes(), text],
+    )?;
     // The writer's own screen holds the text already; only the chat list shows that there is a draft.
     cx.changed(Topic::Chats);
     Ok(Answer::Now(Reply::Done))
@@ -141,12 +180,19 @@ pub(crate) enum Switch {
     Archived,
 }
 
-pub(crate) fn set(cx: &mut Cx<'_>, id: &ConversationId, switch: Switch, on: bool) -> Outcome<Answer> {
+pub(crate) fn set(
+    cx: &mut Cx<'_>,
+    id: &ConversationId,
+    switch: Switch,
+    on: bool,
+) -> Outcome<Answer> {
     check(cx, id)?;
     let sql = match switch {
         Switch::Pinned => "UPDATE conversations_list SET pinned = ?2 WHERE conversation_id = ?1",
         Switch::Muted => "UPDATE conversations_list SET muted = ?2 WHERE conversation_id = ?1",
-        Switch::Archived => "UPDATE conversations_list SET archived = ?2 WHERE conversation_id = ?1",
+        Switch::Archived => {
+            "UPDATE conversations_list SET archived = ?2 WHERE conversation_id = ?1"
+        }
     };
     cx.db.run(sql, params![id.as_bytes(), on])?;
     cx.changed_conversation(*id);
@@ -169,10 +215,22 @@ pub(crate) fn delete(cx: &mut Cx<'_>, id: &ConversationId) -> Outcome<Answer> {
 
 pub(crate) fn delete_rows(cx: &mut Cx<'_>, id: &ConversationId) -> Outcome<()> {
     let mine = "(SELECT message_id FROM messages_rows WHERE conversation_id = ?1)";
-    cx.db.run(&format!("DELETE FROM messages_edits WHERE message_id IN {mine}"), [id.as_bytes()])?;
-    cx.db.run(&format!("DELETE FROM messages_reactions WHERE message_id IN {mine}"), [id.as_bytes()])?;
-    cx.db.run(&format!("DELETE FROM healing_broken WHERE message_id IN {mine}"), [id.as_bytes()])?;
-    cx.db.run("DELETE FROM messages_rows WHERE conversation_id = ?1", [id.as_bytes()])?;
+    cx.db.run(
+        &format!("DELETE FROM messages_edits WHERE message_id IN {mine}"),
+        [id.as_bytes()],
+    )?;
+    cx.db.run(
+        &format!("DELETE FROM messages_reactions WHERE message_id IN {mine}"),
+        [id.as_bytes()],
+    )?;
+    cx.db.run(
+        &format!("DELETE FROM healing_broken WHERE message_id IN {mine}"),
+        [id.as_bytes()],
+    )?;
+    cx.db.run(
+        "DELETE FROM messages_rows WHERE conversation_id = ?1",
+        [id.as_bytes()],
+    )?;
     cx.deleted = true;
     Ok(())
 }
@@ -209,7 +267,12 @@ fn typing(live: &Live, id: &ConversationId, now: Timestamp) -> bool {
 }
 
 /// Pinned first, then by the last message. Requests stand in a list of their own.
-pub(crate) fn chats(db: Db<'_>, live: &Live, now: Timestamp, filter: ChatFilter) -> Outcome<ChatsView> {
+pub(crate) fn chats(
+    db: Db<'_>,
+    live: &Live,
+    now: Timestamp,
+    filter: ChatFilter,
+) -> Outcome<ChatsView> {
     let rows = db.all(
         &format!(
             "SELECT {ROW} FROM conversations_list c WHERE shown = 1
@@ -237,7 +300,13 @@ pub(crate) fn chats(db: Db<'_>, live: &Live, now: Timestamp, filter: ChatFilter)
     Ok(ChatsView { items })
 }
 
-fn chat_item(db: Db<'_>, live: &Live, now: Timestamp, row: &Row, contact: &Contact) -> Outcome<ChatItem> {
+fn chat_item(
+    db: Db<'_>,
+    live: &Live,
+    now: Timestamp,
+    row: &Row,
+    contact: &Contact,
+) -> Outcome<ChatItem> {
     let last = preview(db, &row.id)?;
     Ok(ChatItem {
         conversation_id: row.id,
@@ -258,7 +327,12 @@ fn chat_item(db: Db<'_>, live: &Live, now: Timestamp, row: &Row, contact: &Conta
     })
 }
 
-pub(crate) fn one(db: Db<'_>, live: &Live, now: Timestamp, id: &ConversationId) -> Outcome<Option<ConversationView>> {
+pub(crate) fn one(
+    db: Db<'_>,
+    live: &Live,
+    now: Timestamp,
+    id: &ConversationId,
+) -> Outcome<Option<ConversationView>> {
     let row = db.one(
         &format!("SELECT {ROW} FROM conversations_list c WHERE conversation_id = ?1"),
         [id.as_bytes()],

@@ -7,7 +7,10 @@ use crate::ids::Ids;
 use crate::shell::{CommandResult, Input, Output, Topic};
 use crate::store::rows::{Db, uint};
 use crate::store::{self, Store};
-use crate::{commands, connection, healing, inbox, outbox, prekeys, receipts, requests, server_info, typing, vault, views};
+use crate::{
+    commands, connection, healing, inbox, outbox, prekeys, receipts, requests, server_info, typing,
+    vault, views,
+};
 use rusqlite::{Connection, TransactionBehavior, params};
 use securechat_proto::{Timestamp, limits};
 
@@ -48,12 +51,25 @@ impl Engine {
     pub fn open(store: Store, seed: [u8; 32], now: Timestamp) -> Result<Self, OpenError> {
         let db = store::open(store)?;
         let (ids, ahead) = load(&db, &seed).map_err(|fault| match fault {
-            Fault::Store(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull) => OpenError::Full,
+            Fault::Store(error)
+                if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull) =>
+            {
+                OpenError::Full
+            }
             _ => OpenError::Corrupt,
         })?;
-        let live = Live { clock_ahead_ms: ahead, ..Live::default() };
+        let live = Live {
+            clock_ahead_ms: ahead,
+            ..Live::default()
+        };
         let now = corrected(now, ahead);
-        Ok(Self { db, ids, live, due_at: Some(now), now })
+        Ok(Self {
+            db,
+            ids,
+            live,
+            due_at: Some(now),
+            now,
+        })
     }
 
     /// Carries out one input in one transaction and tells what the shell does next. `now`: the shell's clock.
@@ -85,7 +101,8 @@ impl Engine {
 
     /// When [`Engine::handle`] wants to be called with a `Tick`, by the shell's clock.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.due_at.map(|at| shell_time(at, self.live.clock_ahead_ms))
+        self.due_at
+            .map(|at| shell_time(at, self.live.clock_ahead_ms))
     }
 
     /// Answers from the store, at once. A store that cannot be read answers `NotFound`; the next input tells why.
@@ -93,10 +110,23 @@ impl Engine {
         views::answer(Db(&self.db), &self.live, self.now, query).unwrap_or(View::NotFound)
     }
 
-    fn transact(&mut self, input: Input, command_id: Option<u32>, local: Timestamp) -> Outcome<Vec<Output>> {
-        let transaction = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    fn transact(
+        &mut self,
+        input: Input,
+        command_id: Option<u32>,
+        local: Timestamp,
+    ) -> Outcome<Vec<Output>> {
+        let transaction = self
+            .db
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
         let drawn = self.ids.drawn();
-        let mut cx = Cx::new(Db(&transaction), self.now, local, &mut self.live, &mut self.ids);
+        let mut cx = Cx::new(
+            Db(&transaction),
+            self.now,
+            local,
+            &mut self.live,
+            &mut self.ids,
+        );
         cx.command_id = command_id;
         take(&mut cx, input)?;
         pump(&mut cx)?;
@@ -104,7 +134,10 @@ impl Engine {
         let now = cx.now;
         let (outputs, deleted) = cx.finish();
         if self.ids.drawn() != drawn {
-            transaction.execute("UPDATE store_state SET ids_seed = ?1", params![self.ids.to_stored().as_slice()])?;
+            transaction.execute(
+                "UPDATE store_state SET ids_seed = ?1",
+                params![self.ids.to_stored().as_slice()],
+            )?;
         }
         transaction.commit()?;
         (self.due_at, self.now) = (due_at, now);
@@ -116,7 +149,12 @@ impl Engine {
     }
 
     /// Nothing of the input was kept. A refusal answers its command; a full disk makes the store read-only.
-    fn on_fault(&mut self, fault: &Fault, command_id: Option<u32>, is_response: bool) -> Result<Outputs, Fatal> {
+    fn on_fault(
+        &mut self,
+        fault: &Fault,
+        command_id: Option<u32>,
+        is_response: bool,
+    ) -> Result<Outputs, Fatal> {
         let refusal = match fault {
             Fault::Refused(refusal) if command_id.is_some() => refusal.clone(),
             fault if fault.is_full() => {
@@ -126,16 +164,24 @@ impl Engine {
                     // Its answer is lost with the transaction; the row is still there and is asked again.
                     self.live.in_flight.clear();
                 }
-                Refusal { code: RefusalCode::StorageFull, retry_after_s: None }
+                Refusal {
+                    code: RefusalCode::StorageFull,
+                    retry_after_s: None,
+                }
             }
             fault => return Err(fault.to_fatal()),
         };
         let mut outputs = Vec::new();
         if fault.is_full() {
-            outputs.push(Output::Changed { topic: Topic::Account });
+            outputs.push(Output::Changed {
+                topic: Topic::Account,
+            });
         }
         if let Some(command_id) = command_id {
-            outputs.push(Output::Reply { command_id, result: CommandResult::Err { refusal } });
+            outputs.push(Output::Reply {
+                command_id,
+                result: CommandResult::Err { refusal },
+            });
         }
         Ok(Outputs(outputs))
     }
@@ -144,29 +190,48 @@ impl Engine {
 /// Generator and clock offset from the store; the first open writes them.
 fn load(db: &Connection, seed: &[u8; 32]) -> Outcome<(Ids, i64)> {
     let rows = Db(db);
-    let state = rows.one("SELECT ids_seed, clock_ahead_ms FROM store_state", [], |row| {
-        Ok((row.get::<_, [u8; 32]>(0)?, row.get::<_, i64>(1)?))
-    })?;
+    let state = rows.one(
+        "SELECT ids_seed, clock_ahead_ms FROM store_state",
+        [],
+        |row| Ok((row.get::<_, [u8; 32]>(0)?, row.get::<_, i64>(1)?)),
+    )?;
     let ids = Ids::open(state.map(|(stored, _)| stored), seed);
     match state {
-        Some(_) => rows.run("UPDATE store_state SET ids_seed = ?1", params![ids.to_stored().as_slice()])?,
-        None => rows.run("INSERT INTO store_state (id, ids_seed) VALUES (1, ?1)", params![ids.to_stored().as_slice()])?,
+        Some(_) => rows.run(
+            "UPDATE store_state SET ids_seed = ?1",
+            params![ids.to_stored().as_slice()],
+        )?,
+        None => rows.run(
+            "INSERT INTO store_state (id, ids_seed) VALUES (1, ?1)",
+            params![ids.to_stored().as_slice()],
+        )?,
     };
     rows.run("DELETE FROM requests_open WHERE transient = 1", [])?;
     Ok((ids, state.map_or(0, |(_, ahead)| ahead)))
 }
 
 fn corrected(local: Timestamp, ahead_ms: i64) -> Timestamp {
-    Timestamp(uint(i64::try_from(local.0).unwrap_or(i64::MAX).saturating_sub(ahead_ms)))
+    Timestamp(uint(
+        i64::try_from(local.0)
+            .unwrap_or(i64::MAX)
+            .saturating_sub(ahead_ms),
+    ))
 }
 
 fn shell_time(relay: Timestamp, ahead_ms: i64) -> Timestamp {
-    Timestamp(uint(i64::try_from(relay.0).unwrap_or(i64::MAX).saturating_add(ahead_ms)))
+    Timestamp(uint(
+        i64::try_from(relay.0)
+            .unwrap_or(i64::MAX)
+            .saturating_add(ahead_ms),
+    ))
 }
 
 fn take(cx: &mut Cx<'_>, input: Input) -> Outcome<()> {
     match input {
-        Input::Command { command_id, command } => {
+        Input::Command {
+            command_id,
+            command,
+        } => {
             if let Answer::Now(reply) = commands::carry_out(cx, &command)? {
                 cx.reply(command_id, Ok(reply));
             }
@@ -175,7 +240,11 @@ fn take(cx: &mut Cx<'_>, input: Input) -> Outcome<()> {
         Input::Connected => connection::on_connected(cx),
         Input::Disconnected { code } => connection::on_disconnected(cx, code),
         Input::Frame { bytes } => connection::on_frame(cx, &bytes.0),
-        Input::Response { request_id, status, body } => requests::on_response(cx, request_id, status, &body.0),
+        Input::Response {
+            request_id,
+            status,
+            body,
+        } => requests::on_response(cx, request_id, status, &body.0),
         Input::RequestFailed { request_id } => requests::on_failed(cx, request_id),
         Input::Tick => Ok(()),
         Input::Focus { conversation_id } => {

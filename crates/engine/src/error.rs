@@ -78,7 +78,10 @@ pub(crate) enum Fault {
 
 impl Fault {
     pub fn refused(code: RefusalCode) -> Self {
-        Self::Refused(Refusal { code, retry_after_s: None })
+        Self::Refused(Refusal {
+            code,
+            retry_after_s: None,
+        })
     }
 
     /// The disk or quota is full: a state to wait in, not a failure.
@@ -89,7 +92,9 @@ impl Fault {
     pub fn to_fatal(&self) -> Fatal {
         match self {
             Self::Store(error) => match error.sqlite_error_code() {
-                Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => Fatal::Corrupt,
+                Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase) => {
+                    Fatal::Corrupt
+                }
                 _ => Fatal::Storage,
             },
             Self::NoRandomness => Fatal::NoRandomness,

@@ -10,7 +10,9 @@ use ts_rs::{Config, TS};
 fn exports_typescript_types() {
     let asked = std::env::var_os("TS_RS_EXPORT_DIR").map(PathBuf::from);
     let scratch = tempfile::tempdir().unwrap();
-    let target = asked.clone().unwrap_or_else(|| scratch.path().to_path_buf());
+    let target = asked
+        .clone()
+        .unwrap_or_else(|| scratch.path().to_path_buf());
     let config = Config::new().with_large_int("number").with_out_dir(&target);
     api::Query::export_all(&config).unwrap();
     api::View::export_all(&config).unwrap();
@@ -26,6 +28,11 @@ fn read(folder: &Path) -> BTreeMap<String, String> {
     std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read_to_string(&path).unwrap()))
+        .map(|path| {
+            (
+                path.file_name().unwrap().to_string_lossy().into_owned(),
+                std::fs::read_to_string(&path).unwrap(),
+            )
+        })
         .collect()
 }

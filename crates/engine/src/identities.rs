@@ -26,7 +26,10 @@ const CACHED_MAX: usize = 256;
 const FETCH_APART_MS: u64 = limits::MINUTE_MS;
 
 /// The verified log of an account, if this device holds it.
-pub(crate) fn log(cx: &mut Cx<'_>, fingerprint: &Fingerprint) -> Outcome<Option<Arc<Verified<Log>>>> {
+pub(crate) fn log(
+    cx: &mut Cx<'_>,
+    fingerprint: &Fingerprint,
+) -> Outcome<Option<Arc<Verified<Log>>>> {
     if let Some(log) = cx.live.logs.get(fingerprint) {
         return Ok(Some(log.clone()));
     }
@@ -47,7 +50,9 @@ pub(crate) fn read(db: Db<'_>, fingerprint: &Fingerprint) -> Outcome<Option<Veri
         [fingerprint.as_bytes()],
         |row| row.get::<_, Vec<u8>>(0),
     )?;
-    Ok(verify_chain(&entries, &Library).ok().filter(|log| log.fingerprint() == *fingerprint))
+    Ok(verify_chain(&entries, &Library)
+        .ok()
+        .filter(|log| log.fingerprint() == *fingerprint))
 }
 
 /// The state to act by: entries that wait for their term have no effect yet.
@@ -62,7 +67,9 @@ pub(crate) fn acting(cx: &mut Cx<'_>, log: &Verified<Log>) -> Outcome<State> {
 type Seen = Vec<([u8; 32], u64)>;
 
 fn elapsed(seen: &Seen, hash: &[u8; 32]) -> u64 {
-    seen.iter().find(|(known, _)| known == hash).map_or(0, |(_, elapsed_ms)| *elapsed_ms)
+    seen.iter()
+        .find(|(known, _)| known == hash)
+        .map_or(0, |(_, elapsed_ms)| *elapsed_ms)
 }
 
 fn seen_times(cx: &Cx<'_>, log: &Verified<Log>) -> Outcome<Seen> {
@@ -72,29 +79,46 @@ fn seen_times(cx: &Cx<'_>, log: &Verified<Log>) -> Outcome<Seen> {
         |row| Ok((uint(row.get(0)?), Timestamp(uint(row.get(1)?)))),
     )?;
     let local = cx.local;
-    Ok(rows.into_iter().filter_map(|(sequence, at)| Some((log.entry_hash(sequence)?, local.since(at)))).collect())
+    Ok(rows
+        .into_iter()
+        .filter_map(|(sequence, at)| Some((log.entry_hash(sequence)?, local.since(at))))
+        .collect())
 }
 
 pub(crate) fn is_frozen(db: Db<'_>, fingerprint: &Fingerprint) -> Outcome<Option<Timestamp>> {
-    let at = db.one("SELECT frozen_at FROM identities_logs WHERE fingerprint = ?1", [fingerprint.as_bytes()], |row| {
-        row.get::<_, Option<i64>>(0)
-    })?;
+    let at = db.one(
+        "SELECT frozen_at FROM identities_logs WHERE fingerprint = ?1",
+        [fingerprint.as_bytes()],
+        |row| row.get::<_, Option<i64>>(0),
+    )?;
     Ok(at.flatten().map(|at| Timestamp(uint(at))))
 }
 
 pub(crate) fn is_held(db: Db<'_>, fingerprint: &Fingerprint) -> Outcome<bool> {
-    db.exists("SELECT 1 FROM identities_logs WHERE fingerprint = ?1", [fingerprint.as_bytes()])
+    db.exists(
+        "SELECT 1 FROM identities_logs WHERE fingerprint = ?1",
+        [fingerprint.as_bytes()],
+    )
 }
 
 pub(crate) fn account_of(db: Db<'_>, fingerprint: &Fingerprint) -> Outcome<Option<AccountId>> {
-    db.one("SELECT account_id FROM identities_logs WHERE fingerprint = ?1", [fingerprint.as_bytes()], |row| {
-        Ok(AccountId(row.get(0)?))
-    })
+    db.one(
+        "SELECT account_id FROM identities_logs WHERE fingerprint = ?1",
+        [fingerprint.as_bytes()],
+        |row| Ok(AccountId(row.get(0)?)),
+    )
 }
 
 /// Fetches the entries we lack of an account's log, from the relay.
-pub(crate) fn fetch(cx: &mut Cx<'_>, account_id: AccountId, fingerprint: Fingerprint) -> Outcome<()> {
-    let held = cx.db.number("SELECT count(*) FROM identities_entries WHERE fingerprint = ?1", [fingerprint.as_bytes()])?;
+pub(crate) fn fetch(
+    cx: &mut Cx<'_>,
+    account_id: AccountId,
+    fingerprint: Fingerprint,
+) -> Outcome<()> {
+    let held = cx.db.number(
+        "SELECT count(*) FROM identities_entries WHERE fingerprint = ?1",
+        [fingerprint.as_bytes()],
+    )?;
     // From the newest entry we hold on: another entry there is a fork, and another Genesis another person.
     fetch_from(cx, account_id, fingerprint, uint(held).saturating_sub(1))
 }
@@ -103,10 +127,19 @@ fn belongs_to(entry: &[u8], fingerprint: &Fingerprint) -> bool {
     Entry::decode(entry).is_ok_and(|entry| entry.body.account == *fingerprint)
 }
 
-fn fetch_from(cx: &mut Cx<'_>, account_id: AccountId, fingerprint: Fingerprint, from: u64) -> Outcome<()> {
+fn fetch_from(
+    cx: &mut Cx<'_>,
+    account_id: AccountId,
+    fingerprint: Fingerprint,
+    from: u64,
+) -> Outcome<()> {
     let request = Request::get(
         format!("log:{account_id}"),
-        Purpose::FetchLog { account_id, fingerprint, from },
+        Purpose::FetchLog {
+            account_id,
+            fingerprint,
+            from,
+        },
         format!("/v1/accounts/{account_id}/log?from={from}"),
     );
     requests::send(cx, request)?;
@@ -114,9 +147,20 @@ fn fetch_from(cx: &mut Cx<'_>, account_id: AccountId, fingerprint: Fingerprint, 
 }
 
 /// Fetches only when the last comparison with the relay is a while ago.
-pub(crate) fn fetch_if_old(cx: &mut Cx<'_>, account_id: AccountId, fingerprint: Fingerprint) -> Outcome<()> {
-    let fetched = cx.db.number("SELECT fetched_at FROM identities_logs WHERE fingerprint = ?1", [fingerprint.as_bytes()])?;
-    if cx.now.since(Timestamp(uint(fetched))) >= FETCH_APART_MS { fetch(cx, account_id, fingerprint) } else { Ok(()) }
+pub(crate) fn fetch_if_old(
+    cx: &mut Cx<'_>,
+    account_id: AccountId,
+    fingerprint: Fingerprint,
+) -> Outcome<()> {
+    let fetched = cx.db.number(
+        "SELECT fetched_at FROM identities_logs WHERE fingerprint = ?1",
+        [fingerprint.as_bytes()],
+    )?;
+    if cx.now.since(Timestamp(uint(fetched))) >= FETCH_APART_MS {
+        fetch(cx, account_id, fingerprint)
+    } else {
+        Ok(())
+    }
 }
 
 /// The relay's answer to [`fetch`].
@@ -130,16 +174,27 @@ pub(crate) fn on_fetched(
     let Some(answer) = requests::read::<LogEntries>(body) else {
         return Ok(());
     };
-    let entries: Vec<Vec<u8>> =
-        answer.entries.into_iter().map(|entry| entry.0).take(limits::LOG_ENTRIES_MAX as usize).collect();
-    if from == 0 && let Some(other) = entries.first().and_then(|entry| genesis_fingerprint(entry)) && other != expected {
+    let entries: Vec<Vec<u8>> = answer
+        .entries
+        .into_iter()
+        .map(|entry| entry.0)
+        .take(limits::LOG_ENTRIES_MAX as usize)
+        .collect();
+    if from == 0
+        && let Some(other) = entries.first().and_then(|entry| genesis_fingerprint(entry))
+        && other != expected
+    {
         // The relay serves another Genesis for this account: another person until ours says otherwise.
         if adopt(cx, account_id, &other, &entries)? {
             contacts::on_new_identity(cx, account_id, expected, other)?;
         }
         return Ok(());
     }
-    if from > 0 && entries.first().is_none_or(|entry| !belongs_to(entry, &expected)) {
+    if from > 0
+        && entries
+            .first()
+            .is_none_or(|entry| !belongs_to(entry, &expected))
+    {
         // Shorter than ours, or another account's: from the Genesis on it shows which.
         return fetch_from(cx, account_id, expected, 0);
     }
@@ -153,8 +208,14 @@ pub(crate) fn on_fetched(
         on_held(cx, &expected)?;
     }
     // A fetch is cut at 256 KiB; the rest follows.
-    let held = uint(cx.db.number("SELECT count(*) FROM identities_entries WHERE fingerprint = ?1", [expected.as_bytes()])?);
-    if held > from.max(1) && held <= answer.head_sequence && answer.head_sequence < limits::LOG_ENTRIES_MAX {
+    let held = uint(cx.db.number(
+        "SELECT count(*) FROM identities_entries WHERE fingerprint = ?1",
+        [expected.as_bytes()],
+    )?);
+    if held > from.max(1)
+        && held <= answer.head_sequence
+        && answer.head_sequence < limits::LOG_ENTRIES_MAX
+    {
         fetch(cx, account_id, expected)?;
     }
     Ok(())
@@ -162,16 +223,25 @@ pub(crate) fn on_fetched(
 
 fn genesis_fingerprint(entry: &[u8]) -> Option<Fingerprint> {
     let entry = Entry::decode(entry).ok()?;
-    matches!(entry.body.operation, Operation::Genesis { .. }).then(|| Fingerprint(entry.hash(&Library)))
+    matches!(entry.body.operation, Operation::Genesis { .. })
+        .then(|| Fingerprint(entry.hash(&Library)))
 }
 
 /// Takes a whole log in for the first time. False: it does not verify, or is not the one asked for.
-pub(crate) fn adopt(cx: &mut Cx<'_>, account_id: AccountId, expected: &Fingerprint, entries: &[Vec<u8>]) -> Outcome<bool> {
+pub(crate) fn adopt(
+    cx: &mut Cx<'_>,
+    account_id: AccountId,
+    expected: &Fingerprint,
+    entries: &[Vec<u8>],
+) -> Outcome<bool> {
     if is_held(cx.db, expected)? {
         take_in(cx, expected, entries)?;
         return Ok(true);
     }
-    let Some(log) = verify_chain(entries, &Library).ok().filter(|log| log.fingerprint() == *expected) else {
+    let Some(log) = verify_chain(entries, &Library)
+        .ok()
+        .filter(|log| log.fingerprint() == *expected)
+    else {
         inbox::count(cx, "log_refused")?;
         return Ok(false);
     };
@@ -208,7 +278,10 @@ pub(crate) fn store(cx: &mut Cx<'_>, account_id: AccountId, log: Verified<Log>) 
         params![fingerprint.as_bytes(), int(log.entry_count())],
     )?;
     let state = acting(cx, &log)?;
-    cx.db.run("UPDATE identities_devices SET active = 0 WHERE fingerprint = ?1", [fingerprint.as_bytes()])?;
+    cx.db.run(
+        "UPDATE identities_devices SET active = 0 WHERE fingerprint = ?1",
+        [fingerprint.as_bytes()],
+    )?;
     for (device_id, device) in &state.devices {
         cx.db.run(
             "INSERT INTO identities_devices (device_id, fingerprint, dsk, ik, active) VALUES (?1, ?2, ?3, ?4, 1)
@@ -222,8 +295,13 @@ pub(crate) fn store(cx: &mut Cx<'_>, account_id: AccountId, log: Verified<Log>) 
 }
 
 /// Takes offered entries of a log that is held: from the relay, or attached to a content.
-pub(crate) fn take_in(cx: &mut Cx<'_>, fingerprint: &Fingerprint, entries: &[Vec<u8>]) -> Outcome<()> {
-    let (Some(log), Some(account_id)) = (log(cx, fingerprint)?, account_of(cx.db, fingerprint)?) else {
+pub(crate) fn take_in(
+    cx: &mut Cx<'_>,
+    fingerprint: &Fingerprint,
+    entries: &[Vec<u8>],
+) -> Outcome<()> {
+    let (Some(log), Some(account_id)) = (log(cx, fingerprint)?, account_of(cx.db, fingerprint)?)
+    else {
         return Ok(());
     };
     if entries.is_empty() {
@@ -253,7 +331,8 @@ pub(crate) fn take_in(cx: &mut Cx<'_>, fingerprint: &Fingerprint, entries: &[Vec
 fn on_devices(cx: &mut Cx<'_>, fingerprint: &Fingerprint, before: &State) -> Outcome<()> {
     let me = cx.me()?;
     if me.fingerprint == *fingerprint {
-        let removed = log(cx, fingerprint)?.is_some_and(|log| log.state().device(&me.device_id).is_none());
+        let removed =
+            log(cx, fingerprint)?.is_some_and(|log| log.state().device(&me.device_id).is_none());
         if removed {
             crate::account::set_state(cx, crate::api::AccountState::Removed)?;
         }
@@ -277,7 +356,9 @@ fn on_relay_behind(cx: &mut Cx<'_>, log: &Verified<Log>) -> Outcome<()> {
     }
     let from = 1;
     for (sequence, entry) in (from..).zip(log.entries_from(from)) {
-        let body = securechat_proto::api::LogAppend { entry: entry.into() };
+        let body = securechat_proto::api::LogAppend {
+            entry: entry.into(),
+        };
         let request = Request::with_body(
             crate::shell::Method::Put,
             format!("append:{sequence}"),
@@ -320,7 +401,11 @@ fn thaw(cx: &mut Cx<'_>, fingerprint: &Fingerprint) -> Outcome<()> {
 }
 
 /// A head scanned from the owner's screen picks the branch of a frozen log. True: it is the owner's log.
-pub(crate) fn thaw_by_scan(cx: &mut Cx<'_>, fingerprint: &Fingerprint, scanned: &LogHead) -> Outcome<bool> {
+pub(crate) fn thaw_by_scan(
+    cx: &mut Cx<'_>,
+    fingerprint: &Fingerprint,
+    scanned: &LogHead,
+) -> Outcome<bool> {
     let row = cx.db.one(
         "SELECT account_id, frozen_proof FROM identities_logs WHERE fingerprint = ?1",
         [fingerprint.as_bytes()],
@@ -332,7 +417,10 @@ pub(crate) fn thaw_by_scan(cx: &mut Cx<'_>, fingerprint: &Fingerprint, scanned: 
     let Some(proof) = decode_proof(&proof) else {
         return Ok(false);
     };
-    let common: Vec<Vec<u8>> = held.entries_from(0).take(usize::try_from(proof.sequence).unwrap_or(0)).collect();
+    let common: Vec<Vec<u8>> = held
+        .entries_from(0)
+        .take(usize::try_from(proof.sequence).unwrap_or(0))
+        .collect();
     match proof.branch_of(scanned, &common, &Library) {
         Ok((branch, log)) => {
             if branch == Branch::Theirs {
@@ -348,14 +436,32 @@ pub(crate) fn thaw_by_scan(cx: &mut Cx<'_>, fingerprint: &Fingerprint, scanned: 
 
 /// A fork proof as stored: JSON, because nothing outside of this store reads it.
 fn encode_proof(proof: &ForkProof) -> Vec<u8> {
-    let side = |entries: &[Vec<u8>]| entries.iter().map(|entry| securechat_proto::b64::encode(entry)).collect::<Vec<_>>();
-    let heads = [proof.our_head, proof.their_head].map(|head| securechat_proto::b64::encode(&head.encode()));
-    serde_json::to_vec(&(proof.sequence, side(&proof.ours), side(&proof.theirs), heads)).unwrap_or_default()
+    let side = |entries: &[Vec<u8>]| {
+        entries
+            .iter()
+            .map(|entry| securechat_proto::b64::encode(entry))
+            .collect::<Vec<_>>()
+    };
+    let heads = [proof.our_head, proof.their_head]
+        .map(|head| securechat_proto::b64::encode(&head.encode()));
+    serde_json::to_vec(&(
+        proof.sequence,
+        side(&proof.ours),
+        side(&proof.theirs),
+        heads,
+    ))
+    .unwrap_or_default()
 }
 
 fn decode_proof(bytes: &[u8]) -> Option<ForkProof> {
-    let (sequence, ours, theirs, heads): (u64, Vec<String>, Vec<String>, [String; 2]) = serde_json::from_slice(bytes).ok()?;
-    let side = |entries: Vec<String>| entries.iter().map(|entry| securechat_proto::b64::decode(entry)).collect::<Option<Vec<_>>>();
+    let (sequence, ours, theirs, heads): (u64, Vec<String>, Vec<String>, [String; 2]) =
+        serde_json::from_slice(bytes).ok()?;
+    let side = |entries: Vec<String>| {
+        entries
+            .iter()
+            .map(|entry| securechat_proto::b64::decode(entry))
+            .collect::<Option<Vec<_>>>()
+    };
     let head = |text: &String| LogHead::decode(&securechat_proto::b64::decode(text)?).ok();
     Some(ForkProof {
         sequence,
@@ -369,18 +475,34 @@ fn decode_proof(bytes: &[u8]) -> Option<ForkProof> {
 // ---- heads in contents ---------------------------------------------------------------------------
 
 pub(crate) fn head_to_wire(head: &LogHead) -> content::LogHead {
-    content::LogHead { era: head.era, sequence: head.sequence, hash: head.hash.to_vec() }
+    content::LogHead {
+        era: head.era,
+        sequence: head.sequence,
+        hash: head.hash.to_vec(),
+    }
 }
 
 pub(crate) fn head_from_wire(head: &content::LogHead) -> Option<LogHead> {
-    Some(LogHead { era: head.era, sequence: head.sequence, hash: head.hash.as_slice().try_into().ok()? })
+    Some(LogHead {
+        era: head.era,
+        sequence: head.sequence,
+        hash: head.hash.as_slice().try_into().ok()?,
+    })
 }
 
 /// The head of a log as this device knows it.
 pub(crate) fn head(db: Db<'_>, fingerprint: &Fingerprint) -> Outcome<Option<LogHead>> {
-    db.one("SELECT era, sequence, hash FROM identities_logs WHERE fingerprint = ?1", [fingerprint.as_bytes()], |row| {
-        Ok(LogHead { era: row.get(0)?, sequence: uint(row.get(1)?), hash: row.get(2)? })
-    })
+    db.one(
+        "SELECT era, sequence, hash FROM identities_logs WHERE fingerprint = ?1",
+        [fingerprint.as_bytes()],
+        |row| {
+            Ok(LogHead {
+                era: row.get(0)?,
+                sequence: uint(row.get(1)?),
+                hash: row.get(2)?,
+            })
+        },
+    )
 }
 
 pub(crate) fn heard(cx: &mut Cx<'_>, device_id: &DeviceId) -> Outcome<()> {

@@ -29,7 +29,9 @@ use securechat_proto::wire::Message;
 use securechat_proto::wire::content::Content;
 use securechat_proto::wire::content::content::Body;
 use securechat_proto::wire::socket::{self, Delivery};
-use securechat_proto::{ContentId, ConversationId, DeviceId, EnvelopeId, Fingerprint, Timestamp, limits};
+use securechat_proto::{
+    ContentId, ConversationId, DeviceId, EnvelopeId, Fingerprint, Timestamp, limits,
+};
 
 /// Envelope ids are remembered longer than the relay keeps envelopes.
 const SEEN_KEPT_MS: u64 = limits::RETENTION_MS + 5 * limits::DAY_MS;
@@ -76,8 +78,11 @@ pub(crate) fn on_delivery(cx: &mut Cx<'_>, delivery: Delivery) -> Outcome<()> {
         receive_or_drop(cx, envelope, &delivery)?;
     }
     if !delivery.cursor.is_empty() {
-        cx.db.run("UPDATE store_state SET cursor = ?1", [&delivery.cursor])?;
-        let ack = socket::Ack { cursor: delivery.cursor };
+        cx.db
+            .run("UPDATE store_state SET cursor = ?1", [&delivery.cursor])?;
+        let ack = socket::Ack {
+            cursor: delivery.cursor,
+        };
         crate::connection::frame(cx, socket::client_frame::Frame::Ack(ack));
     }
     Ok(())
@@ -86,7 +91,11 @@ pub(crate) fn on_delivery(cx: &mut Cx<'_>, delivery: Delivery) -> Outcome<()> {
 fn forget_old(cx: &mut Cx<'_>) -> Outcome<()> {
     let before = int(cx.now.0.saturating_sub(SEEN_KEPT_MS));
     for table in ["inbox_seen", "inbox_contents_seen"] {
-        let key = if table == "inbox_seen" { "envelope_id" } else { "(device_id, content_id)" };
+        let key = if table == "inbox_seen" {
+            "envelope_id"
+        } else {
+            "(device_id, content_id)"
+        };
         let columns = key.trim_matches(['(', ')']);
         cx.db.run(
             &format!("DELETE FROM {table} WHERE {key} IN (SELECT {columns} FROM {table} WHERE at < ?1 LIMIT {FORGOTTEN_AT_ONCE})"),
@@ -102,7 +111,9 @@ fn receive_or_drop(cx: &mut Cx<'_>, envelope: EnvelopeId, delivery: &Delivery) -
     cx.db.0.execute_batch("SAVEPOINT envelope")?;
     let result = receive(cx, envelope, delivery);
     if let Err(Fault::Refused(_) | Fault::Bug(_)) = &result {
-        cx.db.0.execute_batch("ROLLBACK TO envelope; RELEASE envelope")?;
+        cx.db
+            .0
+            .execute_batch("ROLLBACK TO envelope; RELEASE envelope")?;
         cx.live.logs.clear();
         cx.live.bundles.clear();
         cx.live.me = None;
@@ -121,7 +132,11 @@ fn receive(cx: &mut Cx<'_>, envelope: EnvelopeId, delivery: &Delivery) -> Outcom
         return count(cx, "open_malformed");
     }
     let me = cx.me()?;
-    let header = EnvelopeHeader { envelope, sealing_key_number: delivery.sealing_key_number, expiry };
+    let header = EnvelopeHeader {
+        envelope,
+        sealing_key_number: delivery.sealing_key_number,
+        expiry,
+    };
     let key = prekeys::sealing_key(cx.db, delivery.sealing_key_number)?;
     let address = me.device().party().address();
     let unsealed = match seal::unseal(&address, key.as_ref(), &header, &delivery.ciphertext) {
@@ -135,7 +150,13 @@ fn receive(cx: &mut Cx<'_>, envelope: EnvelopeId, delivery: &Delivery) -> Outcom
     open(cx, &me, &unsealed, delivery, expiry)
 }
 
-fn open(cx: &mut Cx<'_>, me: &Me, unsealed: &Unsealed, delivery: &Delivery, expiry: ExpiryClass) -> Outcome<()> {
+fn open(
+    cx: &mut Cx<'_>,
+    me: &Me,
+    unsealed: &Unsealed,
+    delivery: &Delivery,
+    expiry: ExpiryClass,
+) -> Outcome<()> {
     let sender = unsealed.sender();
     let log = identities::log(cx, &sender.fingerprint)?;
     let state = match &log {
@@ -143,7 +164,14 @@ fn open(cx: &mut Cx<'_>, me: &Me, unsealed: &Unsealed, delivery: &Delivery, expi
         None => None,
     };
     let mut sessions = sessions(cx, &sender.device)?;
-    let opened = seal::open(&me.device(), unsealed, state.as_ref(), &mut sessions, &Prekeys(cx.db), cx.now);
+    let opened = seal::open(
+        &me.device(),
+        unsealed,
+        state.as_ref(),
+        &mut sessions,
+        &Prekeys(cx.db),
+        cx.now,
+    );
     match opened {
         Ok(opened) => {
             store_sessions(cx, &sender.device, &sessions)?;
@@ -164,18 +192,25 @@ fn open(cx: &mut Cx<'_>, me: &Me, unsealed: &Unsealed, delivery: &Delivery, expi
                     on_broken(cx, &sender, delivery, expiry)
                 }
                 Rejection::Corrupt => {
-                    cx.db.run("DELETE FROM identities_sessions WHERE device_id = ?1", [sender.device.as_bytes()])?;
+                    cx.db.run(
+                        "DELETE FROM identities_sessions WHERE device_id = ?1",
+                        [sender.device.as_bytes()],
+                    )?;
                     on_broken(cx, &sender, delivery, expiry)
                 }
-                Rejection::SenderLogUnknown { sender } => await_log(cx, &sender.fingerprint, delivery),
-                Rejection::SenderInactive { sender } => match identities::account_of(cx.db, &sender.fingerprint)? {
-                    // Perhaps a device we have not heard of: it comes again when the log has it.
-                    Some(account_id) => {
-                        store_awaiting(cx, &sender.fingerprint, delivery)?;
-                        identities::fetch_if_old(cx, account_id, sender.fingerprint)
+                Rejection::SenderLogUnknown { sender } => {
+                    await_log(cx, &sender.fingerprint, delivery)
+                }
+                Rejection::SenderInactive { sender } => {
+                    match identities::account_of(cx.db, &sender.fingerprint)? {
+                        // Perhaps a device we have not heard of: it comes again when the log has it.
+                        Some(account_id) => {
+                            store_awaiting(cx, &sender.fingerprint, delivery)?;
+                            identities::fetch_if_old(cx, account_id, sender.fingerprint)
+                        }
+                        None => Ok(()),
                     }
-                    None => Ok(()),
-                },
+                }
                 Rejection::NoRandomness => Err(Fault::NoRandomness),
                 Rejection::UnknownSealingKey
                 | Rejection::Unopenable
@@ -190,12 +225,23 @@ fn open(cx: &mut Cx<'_>, me: &Me, unsealed: &Unsealed, delivery: &Delivery, expi
 }
 
 /// Its maker is proved, its words are not to be had: a row that heals, and a repair.
-fn on_broken(cx: &mut Cx<'_>, sender: &Address, delivery: &Delivery, expiry: ExpiryClass) -> Outcome<()> {
+fn on_broken(
+    cx: &mut Cx<'_>,
+    sender: &Address,
+    delivery: &Delivery,
+    expiry: ExpiryClass,
+) -> Outcome<()> {
     let contact = contacts::by_fingerprint(cx.db, &sender.fingerprint)?;
     match contact {
         Some(contact) if expiry == ExpiryClass::Durable && !contact.blocked => {
             let hash = seal::envelope_hash(&delivery.ciphertext);
-            healing::on_broken(cx, &contact, sender, hash, Timestamp(delivery.accepted_at_ms))
+            healing::on_broken(
+                cx,
+                &contact,
+                sender,
+                hash,
+                Timestamp(delivery.accepted_at_ms),
+            )
         }
         _ => Ok(()),
     }
@@ -208,7 +254,9 @@ fn await_log(cx: &mut Cx<'_>, fingerprint: &Fingerprint, delivery: &Delivery) ->
     store_awaiting(cx, fingerprint, delivery)?;
     let request = Request::get(
         format!("identity:{fingerprint}"),
-        Purpose::FindIdentity { fingerprint: *fingerprint },
+        Purpose::FindIdentity {
+            fingerprint: *fingerprint,
+        },
         format!("/v1/identities/{fingerprint}"),
     );
     requests::send(cx, request)?;
@@ -216,12 +264,20 @@ fn await_log(cx: &mut Cx<'_>, fingerprint: &Fingerprint, delivery: &Delivery) ->
 }
 
 fn store_awaiting(cx: &mut Cx<'_>, fingerprint: &Fingerprint, delivery: &Delivery) -> Outcome<()> {
-    cx.db.run("DELETE FROM inbox_awaiting_log WHERE at < ?1", [int(cx.now.0.saturating_sub(AWAIT_LOG_MS))])?;
-    let of_sender = cx.db.number("SELECT count(*) FROM inbox_awaiting_log WHERE fingerprint = ?1", [fingerprint.as_bytes()])?;
+    cx.db.run(
+        "DELETE FROM inbox_awaiting_log WHERE at < ?1",
+        [int(cx.now.0.saturating_sub(AWAIT_LOG_MS))],
+    )?;
+    let of_sender = cx.db.number(
+        "SELECT count(*) FROM inbox_awaiting_log WHERE fingerprint = ?1",
+        [fingerprint.as_bytes()],
+    )?;
     if uint(of_sender) >= limits::ENVELOPES_AWAITING_LOG_PER_SENDER_MAX as u64 {
         return count(cx, "awaiting_log_full");
     }
-    let all = cx.db.number("SELECT count(*) FROM inbox_awaiting_log", [])?;
+    let all = cx
+        .db
+        .number("SELECT count(*) FROM inbox_awaiting_log", [])?;
     if uint(all) >= limits::ENVELOPES_AWAITING_LOG_MAX as u64 {
         // The oldest of the fullest sender leaves first: nobody can push all others out.
         cx.db.run(
@@ -239,16 +295,25 @@ fn store_awaiting(cx: &mut Cx<'_>, fingerprint: &Fingerprint, delivery: &Deliver
 }
 
 /// The relay told where the account of an unknown sender is.
-pub(crate) fn on_identity_found(cx: &mut Cx<'_>, fingerprint: Fingerprint, body: &[u8]) -> Outcome<()> {
+pub(crate) fn on_identity_found(
+    cx: &mut Cx<'_>,
+    fingerprint: Fingerprint,
+    body: &[u8],
+) -> Outcome<()> {
     match requests::read::<HandleInfo>(body) {
-        Some(info) if info.fingerprint == fingerprint => identities::fetch(cx, info.account_id, fingerprint),
+        Some(info) if info.fingerprint == fingerprint => {
+            identities::fetch(cx, info.account_id, fingerprint)
+        }
         _ => Ok(()),
     }
 }
 
 /// Nobody has that fingerprint: its envelopes were noise.
 pub(crate) fn on_identity_missing(cx: &mut Cx<'_>, fingerprint: &Fingerprint) -> Outcome<()> {
-    cx.db.run("DELETE FROM inbox_awaiting_log WHERE fingerprint = ?1", [fingerprint.as_bytes()])?;
+    cx.db.run(
+        "DELETE FROM inbox_awaiting_log WHERE fingerprint = ?1",
+        [fingerprint.as_bytes()],
+    )?;
     Ok(())
 }
 
@@ -259,7 +324,10 @@ pub(crate) fn on_log_held(cx: &mut Cx<'_>, fingerprint: &Fingerprint) -> Outcome
         [fingerprint.as_bytes()],
         |row| row.get::<_, Vec<u8>>(0),
     )?;
-    cx.db.run("DELETE FROM inbox_awaiting_log WHERE fingerprint = ?1", [fingerprint.as_bytes()])?;
+    cx.db.run(
+        "DELETE FROM inbox_awaiting_log WHERE fingerprint = ?1",
+        [fingerprint.as_bytes()],
+    )?;
     for bytes in waiting {
         let Ok(delivery) = Delivery::decode(bytes.as_slice()) else {
             continue;
@@ -288,7 +356,9 @@ fn on_content(
     if contact.as_ref().is_some_and(|contact| contact.blocked) {
         return count(cx, "blocked");
     }
-    if content.conversation_id != conversations::wire_id(&me.fingerprint, &sender.fingerprint).as_bytes() {
+    if content.conversation_id
+        != conversations::wire_id(&me.fingerprint, &sender.fingerprint).as_bytes()
+    {
         return count(cx, "content_other_conversation");
     }
     let relation = match contact.as_ref().map(|contact| contact.standing) {
@@ -297,7 +367,11 @@ fn on_content(
     };
     let kind = match channel::admit(&content, relation, expiry) {
         Ok(kind) => Some(kind),
-        Err(NotAdmitted::UnknownKind) if relation == Relation::Contact && expiry == ExpiryClass::Durable => None,
+        Err(NotAdmitted::UnknownKind)
+            if relation == Relation::Contact && expiry == ExpiryClass::Durable =>
+        {
+            None
+        }
         Err(refused) => return count(cx, refused.code()),
     };
     if expiry == ExpiryClass::Durable {
@@ -327,7 +401,9 @@ fn deliver(
         if new == 0 {
             // Healed by the sender although we have it: our receipt was lost, so it is owed again.
             return match &contact {
-                Some(contact) if confirms(kind) && contact.is_accepted() => receipts::owe_delivered(cx, &contact.id, &content_id),
+                Some(contact) if confirms(kind) && contact.is_accepted() => {
+                    receipts::owe_delivered(cx, &contact.id, &content_id)
+                }
                 _ => Ok(()),
             };
         }
@@ -356,8 +432,17 @@ fn deliver(
         accepted_at,
         order_at,
     };
-    route(cx, &contact, &conversation_id, &origin, content.body.as_ref(), raw)?;
-    if confirms(kind) && contacts::by_id(cx.db, &contact.id)?.is_some_and(|contact| contact.is_accepted()) {
+    route(
+        cx,
+        &contact,
+        &conversation_id,
+        &origin,
+        content.body.as_ref(),
+        raw,
+    )?;
+    if confirms(kind)
+        && contacts::by_id(cx.db, &contact.id)?.is_some_and(|contact| contact.is_accepted())
+    {
         receipts::owe_delivered(cx, &contact.id, &content_id)?;
     }
     Ok(())
@@ -367,8 +452,24 @@ fn deliver(
 fn confirms(kind: Option<Kind>) -> bool {
     match kind {
         None => true,
-        Some(Kind::Text | Kind::Edit | Kind::Delete | Kind::Reaction | Kind::Introduction | Kind::Acceptance | Kind::Profile) => true,
-        Some(Kind::Receipt | Kind::Typing | Kind::Repair | Kind::Resend | Kind::Gone | Kind::LogNotice | Kind::TokenGrant) => false,
+        Some(
+            Kind::Text
+            | Kind::Edit
+            | Kind::Delete
+            | Kind::Reaction
+            | Kind::Introduction
+            | Kind::Acceptance
+            | Kind::Profile,
+        ) => true,
+        Some(
+            Kind::Receipt
+            | Kind::Typing
+            | Kind::Repair
+            | Kind::Resend
+            | Kind::Gone
+            | Kind::LogNotice
+            | Kind::TokenGrant,
+        ) => false,
     }
 }
 
@@ -387,12 +488,22 @@ fn route(
             Some(text) => incoming::on_text(cx, contact, conversation_id, origin, text),
             None => Ok(()),
         },
-        Some(Body::Edit(edit)) => incoming::on_edit(cx, contact, conversation_id, edit, origin.accepted_at),
-        Some(Body::Delete(delete)) => incoming::on_delete(cx, contact, conversation_id, delete, origin.accepted_at),
-        Some(Body::Reaction(reaction)) => incoming::on_reaction(cx, contact, conversation_id, reaction, origin.accepted_at),
-        Some(Body::Receipt(receipt)) => receipts::on_receipt(cx, contact, &origin.device, receipt, origin.accepted_at),
+        Some(Body::Edit(edit)) => {
+            incoming::on_edit(cx, contact, conversation_id, edit, origin.accepted_at)
+        }
+        Some(Body::Delete(delete)) => {
+            incoming::on_delete(cx, contact, conversation_id, delete, origin.accepted_at)
+        }
+        Some(Body::Reaction(reaction)) => {
+            incoming::on_reaction(cx, contact, conversation_id, reaction, origin.accepted_at)
+        }
+        Some(Body::Receipt(receipt)) => {
+            receipts::on_receipt(cx, contact, &origin.device, receipt, origin.accepted_at)
+        }
         Some(Body::Typing(told)) => typing::on_typing(cx, conversation_id, told.active),
-        Some(Body::Acceptance(acceptance)) => contacts::requests::on_acceptance(cx, contact, acceptance),
+        Some(Body::Acceptance(acceptance)) => {
+            contacts::requests::on_acceptance(cx, contact, acceptance)
+        }
         Some(Body::Profile(profile)) => contacts::set_names(cx, contact, &profile.display_name, ""),
         Some(Body::Repair(repair)) => healing::on_repair(cx, contact, &origin.device, repair),
         Some(Body::Resend(resend)) => healing::on_resend(cx, contact, origin, resend),
@@ -406,26 +517,54 @@ fn route(
 }
 
 /// A resent content takes the place of its broken row: delivered as if its envelope had opened.
-pub(crate) fn deliver_resent(cx: &mut Cx<'_>, contact: &Contact, device: &DeviceId, bytes: &[u8], accepted_at: Timestamp) -> Outcome<()> {
+pub(crate) fn deliver_resent(
+    cx: &mut Cx<'_>,
+    contact: &Contact,
+    device: &DeviceId,
+    bytes: &[u8],
+    accepted_at: Timestamp,
+) -> Outcome<()> {
     let me = cx.me()?;
     let Ok(content) = Content::decode(bytes) else {
         return count(cx, "content_malformed");
     };
-    if content.conversation_id != conversations::wire_id(&me.fingerprint, &contact.fingerprint).as_bytes() {
+    if content.conversation_id
+        != conversations::wire_id(&me.fingerprint, &contact.fingerprint).as_bytes()
+    {
         return count(cx, "content_other_conversation");
     }
     let kind = content.body.as_ref().map(Kind::of);
-    let sender = Address { fingerprint: contact.fingerprint, device: *device };
-    deliver(cx, &sender, Some(contact.clone()), content, kind, bytes, accepted_at)
+    let sender = Address {
+        fingerprint: contact.fingerprint,
+        device: *device,
+    };
+    deliver(
+        cx,
+        &sender,
+        Some(contact.clone()),
+        content,
+        kind,
+        bytes,
+        accepted_at,
+    )
 }
 
 /// Compares the heads in a content with what we hold; entries that travel along are taken in.
-fn on_heads(cx: &mut Cx<'_>, me: &Me, sender: &Address, contact: Option<&Contact>, content: &Content) -> Outcome<()> {
+fn on_heads(
+    cx: &mut Cx<'_>,
+    me: &Me,
+    sender: &Address,
+    contact: Option<&Contact>,
+    content: &Content,
+) -> Outcome<()> {
     let fingerprint = sender.fingerprint;
     if !content.log_entries.is_empty() {
         identities::take_in(cx, &fingerprint, &content.log_entries)?;
     }
-    let claimed = content.own_head.as_ref().and_then(identities::head_from_wire);
+    let claimed = content
+        .own_head
+        .as_ref()
+        .and_then(identities::head_from_wire);
     if let (Some(claimed), Some(log)) = (claimed, identities::log(cx, &fingerprint)?) {
         match log.freshness(&claimed) {
             Freshness::Same | Freshness::Behind(_) => {}
@@ -437,13 +576,24 @@ fn on_heads(cx: &mut Cx<'_>, me: &Me, sender: &Address, contact: Option<&Contact
             }
         }
     }
-    let known = content.peer_head.as_ref().and_then(identities::head_from_wire);
-    if let (Some(known), Some(contact), Some(own)) = (known, contact, identities::log(cx, &me.fingerprint)?) {
+    let known = content
+        .peer_head
+        .as_ref()
+        .and_then(identities::head_from_wire);
+    if let (Some(known), Some(contact), Some(own)) =
+        (known, contact, identities::log(cx, &me.fingerprint)?)
+    {
         // What they know of our log: behind, and the next content carries the entries.
-        let stored = matches!(own.freshness(&known), Freshness::Same | Freshness::Behind(_));
+        let stored = matches!(
+            own.freshness(&known),
+            Freshness::Same | Freshness::Behind(_)
+        );
         cx.db.run(
             "UPDATE contacts_list SET known_head = ?2 WHERE contact_id = ?1",
-            params![contact.id.0.as_bytes(), stored.then(|| known.encode().to_vec())],
+            params![
+                contact.id.0.as_bytes(),
+                stored.then(|| known.encode().to_vec())
+            ],
         )?;
     }
     Ok(())

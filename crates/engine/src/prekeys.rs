@@ -41,7 +41,12 @@ const ONE_TIME: &str = "one_time";
 const SEALING: &str = "sealing";
 
 /// The first bundle, for sign-up: made before the account row exists.
-pub(crate) fn first(cx: &mut Cx<'_>, keys: &DeviceKeys, account: Fingerprint, head: LogHead) -> Outcome<BundleUpload> {
+pub(crate) fn first(
+    cx: &mut Cx<'_>,
+    keys: &DeviceKeys,
+    account: Fingerprint,
+    head: LogHead,
+) -> Outcome<BundleUpload> {
     build(cx, keys, account, head, true, true)
 }
 
@@ -82,18 +87,32 @@ fn build(
 ) -> Outcome<BundleUpload> {
     let before = held(cx.db)?;
     let number = before.as_ref().map_or(1, |held| held.number + 1);
-    let signed = if new_signed { None } else { newest_x25519(cx.db)? };
+    let signed = if new_signed {
+        None
+    } else {
+        newest_x25519(cx.db)?
+    };
     let signed_is_new = signed.is_none();
     let signed = signed.map_or_else(X25519Secret::generate, Ok)?;
-    let last_resort = if signed_is_new { None } else { newest_xwing(cx.db, LAST_RESORT)? };
+    let last_resort = if signed_is_new {
+        None
+    } else {
+        newest_xwing(cx.db, LAST_RESORT)?
+    };
     let last_resort = last_resort.map_or_else(XWingSecret::generate, Ok)?;
-    let sealing = if new_sealing { None } else { newest_xwing(cx.db, SEALING)? };
+    let sealing = if new_sealing {
+        None
+    } else {
+        newest_xwing(cx.db, SEALING)?
+    };
     let sealing_is_new = sealing.is_none();
     let sealing = sealing.map_or_else(XWingSecret::generate, Ok)?;
-    let sealing_number = before.as_ref().map_or(0, |held| held.sealing_number) + u32::from(sealing_is_new);
+    let sealing_number =
+        before.as_ref().map_or(0, |held| held.sealing_number) + u32::from(sealing_is_new);
 
-    let one_time: Vec<XWingSecret> =
-        (0..limits::ONE_TIME_PREKEYS).map(|_| XWingSecret::generate()).collect::<Result<_, _>>()?;
+    let one_time: Vec<XWingSecret> = (0..limits::ONE_TIME_PREKEYS)
+        .map(|_| XWingSecret::generate())
+        .collect::<Result<_, _>>()?;
     let one_time_public: Vec<XWingPublic> = one_time.iter().map(XWingSecret::public).collect();
     let published = OwnBundle {
         account,
@@ -109,20 +128,59 @@ fn build(
     .sign(keys)
     .ok_or(Fault::Bug("more one-time prekeys than a bundle holds"))?;
 
-    keep(cx, SIGNED, number, number, &signed_id(&signed.public()), signed.stored())?;
-    keep(cx, LAST_RESORT, number, number, &KemKeyId::of(&last_resort.public()).0, last_resort.stored())?;
+    keep(
+        cx,
+        SIGNED,
+        number,
+        number,
+        &signed_id(&signed.public()),
+        signed.stored(),
+    )?;
+    keep(
+        cx,
+        LAST_RESORT,
+        number,
+        number,
+        &KemKeyId::of(&last_resort.public()).0,
+        last_resort.stored(),
+    )?;
     let sealing_id = KemKeyId::of(&sealing.public()).0;
-    keep(cx, SEALING, sealing_number.into(), number, &sealing_id, sealing.stored())?;
+    keep(
+        cx,
+        SEALING,
+        sealing_number.into(),
+        number,
+        &sealing_id,
+        sealing.stored(),
+    )?;
     for (secret, public) in one_time.iter().zip(&one_time_public) {
-        keep(cx, ONE_TIME, number, number, &KemKeyId::of(public).0, secret.stored())?;
+        keep(
+            cx,
+            ONE_TIME,
+            number,
+            number,
+            &KemKeyId::of(public).0,
+            secret.stored(),
+        )?;
     }
     let upload = BundleUpload {
         bundle: published.signed.encode().into(),
-        one_time_prekeys: one_time_public.iter().map(|key| key.0.to_vec().into()).collect(),
+        one_time_prekeys: one_time_public
+            .iter()
+            .map(|key| key.0.to_vec().into())
+            .collect(),
     };
     let text = serde_json::to_vec(&upload).map_err(|_| Fault::Bug("bundle does not serialise"))?;
-    let signed_made_at = if signed_is_new { cx.now } else { before.as_ref().map_or(cx.now, |held| held.signed_made_at) };
-    let sealing_made_at = if sealing_is_new { cx.now } else { before.as_ref().map_or(cx.now, |held| held.sealing_made_at) };
+    let signed_made_at = if signed_is_new {
+        cx.now
+    } else {
+        before.as_ref().map_or(cx.now, |held| held.signed_made_at)
+    };
+    let sealing_made_at = if sealing_is_new {
+        cx.now
+    } else {
+        before.as_ref().map_or(cx.now, |held| held.sealing_made_at)
+    };
     cx.db.run(
         "INSERT OR REPLACE INTO prekeys_bundle
            (id, number, upload, bundle_hash, spk_made_at, sealing_made_at, sealing_number, confirmed, checked_at)
@@ -198,7 +256,11 @@ pub(crate) fn pump(cx: &mut Cx<'_>) -> Outcome<()> {
     }
     let new_signed = cx.now.since(held.signed_made_at) >= SIGNED_PREKEY_MS;
     let new_sealing = cx.now.since(held.sealing_made_at) >= SEALING_MS;
-    if new_signed || new_sealing { renew(cx, new_signed, new_sealing) } else { Ok(()) }
+    if new_signed || new_sealing {
+        renew(cx, new_signed, new_sealing)
+    } else {
+        Ok(())
+    }
 }
 
 pub(crate) fn next_due(cx: &Cx<'_>) -> Outcome<Option<Timestamp>> {
@@ -232,15 +294,25 @@ fn upload(cx: &mut Cx<'_>, number: u64) -> Outcome<()> {
     if requests::is_open(cx, UPLOAD)? {
         return Ok(());
     }
-    let body = cx.db.one("SELECT upload FROM prekeys_bundle", [], |row| row.get(0))?.unwrap_or_default();
-    let request = Request { method: Method::Put, body, ..Request::get(UPLOAD, Purpose::UploadBundle { number }, "/v1/bundle") };
+    let body = cx
+        .db
+        .one("SELECT upload FROM prekeys_bundle", [], |row| row.get(0))?
+        .unwrap_or_default();
+    let request = Request {
+        method: Method::Put,
+        body,
+        ..Request::get(UPLOAD, Purpose::UploadBundle { number }, "/v1/bundle")
+    };
     requests::send(cx, request)?;
     Ok(())
 }
 
 /// The relay holds bundle `number`: what it replaces has a successor from here on.
 pub(crate) fn on_uploaded(cx: &mut Cx<'_>, number: u64) -> Outcome<()> {
-    cx.db.run("UPDATE prekeys_bundle SET confirmed = 1 WHERE number = ?1", [int(number)])?;
+    cx.db.run(
+        "UPDATE prekeys_bundle SET confirmed = 1 WHERE number = ?1",
+        [int(number)],
+    )?;
     cx.db.run(
         "UPDATE prekeys_secrets SET retired_at = ?2 WHERE bundle_number < ?1 AND retired_at IS NULL",
         params![int(number), int(cx.now.0)],
@@ -251,7 +323,10 @@ pub(crate) fn on_uploaded(cx: &mut Cx<'_>, number: u64) -> Outcome<()> {
 /// The relay holds a higher number than ours, or other bytes under the same number: the next one goes above it.
 pub(crate) fn on_upload_refused(cx: &mut Cx<'_>, number: u64, code: Code) -> Outcome<()> {
     if code == Code::Conflict {
-        cx.db.run("UPDATE prekeys_bundle SET confirmed = 1 WHERE number = ?1", [int(number)])?;
+        cx.db.run(
+            "UPDATE prekeys_bundle SET confirmed = 1 WHERE number = ?1",
+            [int(number)],
+        )?;
         return ask_state(cx);
     }
     Ok(())
@@ -260,7 +335,9 @@ pub(crate) fn on_upload_refused(cx: &mut Cx<'_>, number: u64, code: Code) -> Out
 /// A socket opened: compare what the relay holds with what we published.
 pub(crate) fn on_connected(cx: &mut Cx<'_>) -> Outcome<()> {
     let checked = cx.db.number("SELECT checked_at FROM prekeys_bundle", [])?;
-    if cx.now.since(Timestamp(uint(checked))) < CHECK_APART_MS && held(cx.db)?.is_some_and(|held| held.confirmed) {
+    if cx.now.since(Timestamp(uint(checked))) < CHECK_APART_MS
+        && held(cx.db)?.is_some_and(|held| held.confirmed)
+    {
         return Ok(());
     }
     ask_state(cx)
@@ -268,7 +345,10 @@ pub(crate) fn on_connected(cx: &mut Cx<'_>) -> Outcome<()> {
 
 /// A first message used a one-time key up: look whether the stock runs low.
 fn ask_state(cx: &mut Cx<'_>) -> Outcome<()> {
-    requests::send(cx, Request::get("bundle-state", Purpose::BundleState, "/v1/bundle"))?;
+    requests::send(
+        cx,
+        Request::get("bundle-state", Purpose::BundleState, "/v1/bundle"),
+    )?;
     Ok(())
 }
 
@@ -276,14 +356,23 @@ pub(crate) fn on_state(cx: &mut Cx<'_>, body: &[u8]) -> Outcome<()> {
     let (Some(state), Some(held)) = (requests::read::<BundleState>(body), held(cx.db)?) else {
         return Ok(());
     };
-    cx.db.run("UPDATE prekeys_bundle SET checked_at = ?1", [int(cx.now.0)])?;
+    cx.db
+        .run("UPDATE prekeys_bundle SET checked_at = ?1", [int(cx.now.0)])?;
     erase_expired(cx)?;
-    let ahead = state.number.is_some_and(|number| number > held.number && number < held.number + 1_000_000);
+    let ahead = state
+        .number
+        .is_some_and(|number| number > held.number && number < held.number + 1_000_000);
     let same = state.number == Some(held.number)
-        && state.bundle_hash.as_ref().is_some_and(|hash| hash.0 == held.bundle_hash);
+        && state
+            .bundle_hash
+            .as_ref()
+            .is_some_and(|hash| hash.0 == held.bundle_hash);
     if ahead {
         // This store is older than what the relay has seen: go above it, so that senders accept the new bundle.
-        cx.db.run("UPDATE prekeys_bundle SET number = ?1", [int(state.number.unwrap_or(held.number))])?;
+        cx.db.run(
+            "UPDATE prekeys_bundle SET number = ?1",
+            [int(state.number.unwrap_or(held.number))],
+        )?;
         return renew(cx, true, true);
     }
     if !same {
@@ -292,12 +381,19 @@ pub(crate) fn on_state(cx: &mut Cx<'_>, body: &[u8]) -> Outcome<()> {
         return upload(cx, held.number);
     }
     on_uploaded(cx, held.number)?;
-    if (state.one_time_left as usize) < limits::ONE_TIME_PREKEYS_LOW { renew(cx, false, false) } else { Ok(()) }
+    if (state.one_time_left as usize) < limits::ONE_TIME_PREKEYS_LOW {
+        renew(cx, false, false)
+    } else {
+        Ok(())
+    }
 }
 
 /// Erases private halves whose term has passed and after whose term the mailbox was drained.
 fn erase_expired(cx: &mut Cx<'_>) -> Outcome<()> {
-    let drained = Timestamp(uint(cx.db.number("SELECT count FROM inbox_counts WHERE name = 'drained_at'", [])?));
+    let drained = Timestamp(uint(cx.db.number(
+        "SELECT count FROM inbox_counts WHERE name = 'drained_at'",
+        [],
+    )?));
     let kept = [
         (SIGNED, SIGNED_PREKEY_KEPT_MS),
         (LAST_RESORT, SIGNED_PREKEY_KEPT_MS),
@@ -323,7 +419,10 @@ fn erase_expired(cx: &mut Cx<'_>) -> Outcome<()> {
 pub(crate) fn consume(cx: &mut Cx<'_>, consumed: &ConsumedPrekey) -> Outcome<()> {
     match consumed {
         ConsumedPrekey::OneTime(key) => {
-            cx.db.run("DELETE FROM prekeys_secrets WHERE kind = ?1 AND public_hash = ?2", params![ONE_TIME, key.0.as_slice()])?;
+            cx.db.run(
+                "DELETE FROM prekeys_secrets WHERE kind = ?1 AND public_hash = ?2",
+                params![ONE_TIME, key.0.as_slice()],
+            )?;
         }
         ConsumedPrekey::LastResort(key, hash) => {
             cx.db.run(
@@ -342,7 +441,9 @@ pub(crate) fn sealing_key(db: Db<'_>, number: u32) -> Outcome<Option<XWingSecret
         params![SEALING, number],
         |row| Ok(Zeroizing::new(row.get::<_, Vec<u8>>(0)?)),
     )?;
-    Ok(secret.and_then(|secret| Secret::from_slice(&secret)).map(XWingSecret::from_seed))
+    Ok(secret
+        .and_then(|secret| Secret::from_slice(&secret))
+        .map(XWingSecret::from_seed))
 }
 
 /// The prekeys of this device, as opening asks for them.
@@ -357,7 +458,9 @@ impl PrekeyStore for Prekeys<'_> {
             params![SIGNED, int(bundle_number)],
             |row| Ok(Zeroizing::new(row.get::<_, Vec<u8>>(0)?)),
         )?;
-        Ok(secret.and_then(|secret| Secret::from_slice(&secret)).map(X25519Secret::from_secret))
+        Ok(secret
+            .and_then(|secret| Secret::from_slice(&secret))
+            .map(X25519Secret::from_secret))
     }
 
     fn kem(&self, kind: KemKind, key: &KemKeyId) -> Outcome<Option<XWingSecret>> {
@@ -370,7 +473,9 @@ impl PrekeyStore for Prekeys<'_> {
             params![kind, key.0.as_slice()],
             |row| Ok(Zeroizing::new(row.get::<_, Vec<u8>>(0)?)),
         )?;
-        Ok(secret.and_then(|secret| Secret::from_slice(&secret)).map(XWingSecret::from_seed))
+        Ok(secret
+            .and_then(|secret| Secret::from_slice(&secret))
+            .map(XWingSecret::from_seed))
     }
 
     fn was_answered(&self, handshake: &HandshakeHash) -> Outcome<bool> {

@@ -22,21 +22,52 @@ pub(crate) enum Purpose {
     DeviceSession,
     Sessions,
     SecurityEvents,
-    RevokeSession { session_id: SessionId },
-    FindHandle { handle: String },
-    FindIdentity { fingerprint: Fingerprint },
-    FetchLog { account_id: AccountId, fingerprint: Fingerprint, from: u64 },
-    AppendLog { sequence: u64 },
-    ClaimPrekeys { account_id: AccountId, fingerprint: Fingerprint },
-    UploadBundle { number: u64 },
+    RevokeSession {
+        session_id: SessionId,
+    },
+    FindHandle {
+        handle: String,
+    },
+    FindIdentity {
+        fingerprint: Fingerprint,
+    },
+    FetchLog {
+        account_id: AccountId,
+        fingerprint: Fingerprint,
+        from: u64,
+    },
+    AppendLog {
+        sequence: u64,
+    },
+    ClaimPrekeys {
+        account_id: AccountId,
+        fingerprint: Fingerprint,
+    },
+    UploadBundle {
+        number: u64,
+    },
     BundleState,
-    RegisterToken { hash: TokenHash },
-    DropToken { hash: TokenHash },
-    VaultWrite { name: String, version: u64 },
-    VaultRead { name: String },
+    RegisterToken {
+        hash: TokenHash,
+    },
+    DropToken {
+        hash: TokenHash,
+    },
+    VaultWrite {
+        name: String,
+        version: u64,
+    },
+    VaultRead {
+        name: String,
+    },
 }
 
-pub(crate) fn on_success(cx: &mut Cx<'_>, id: &RequestId, purpose: Purpose, body: &[u8]) -> Outcome<()> {
+pub(crate) fn on_success(
+    cx: &mut Cx<'_>,
+    id: &RequestId,
+    purpose: Purpose,
+    body: &[u8],
+) -> Outcome<()> {
     match purpose {
         Purpose::ServerInfo => server_info::on_info(cx, body),
         Purpose::RegistrationStart => sign_up::on_registration(cx, id, body),
@@ -51,9 +82,16 @@ pub(crate) fn on_success(cx: &mut Cx<'_>, id: &RequestId, purpose: Purpose, body
         Purpose::RevokeSession { .. } => sessions_list::on_revoked(cx, id),
         Purpose::FindHandle { handle } => contacts::finding::on_found(cx, id, &handle, body),
         Purpose::FindIdentity { fingerprint } => inbox::on_identity_found(cx, fingerprint, body),
-        Purpose::FetchLog { account_id, fingerprint, from } => identities::on_fetched(cx, account_id, fingerprint, from, body),
+        Purpose::FetchLog {
+            account_id,
+            fingerprint,
+            from,
+        } => identities::on_fetched(cx, account_id, fingerprint, from, body),
         Purpose::AppendLog { .. } | Purpose::DropToken { .. } => Ok(()),
-        Purpose::ClaimPrekeys { account_id, fingerprint } => outbox::prepare::on_claimed(cx, account_id, fingerprint, body),
+        Purpose::ClaimPrekeys {
+            account_id,
+            fingerprint,
+        } => outbox::prepare::on_claimed(cx, account_id, fingerprint, body),
         Purpose::UploadBundle { number } => prekeys::on_uploaded(cx, number),
         Purpose::BundleState => prekeys::on_state(cx, body),
         Purpose::RegisterToken { hash } => contacts::link::on_registered(cx, &hash),
@@ -62,7 +100,13 @@ pub(crate) fn on_success(cx: &mut Cx<'_>, id: &RequestId, purpose: Purpose, body
     }
 }
 
-pub(crate) fn on_failure(cx: &mut Cx<'_>, id: &RequestId, purpose: Purpose, code: Code, refusal: Refusal) -> Outcome<()> {
+pub(crate) fn on_failure(
+    cx: &mut Cx<'_>,
+    id: &RequestId,
+    purpose: Purpose,
+    code: Code,
+    refusal: Refusal,
+) -> Outcome<()> {
     match purpose {
         Purpose::SignUp => sign_up::on_refused(cx, id, refusal),
         Purpose::RegistrationStart => {
@@ -74,14 +118,21 @@ pub(crate) fn on_failure(cx: &mut Cx<'_>, id: &RequestId, purpose: Purpose, code
             cx.live.log_in = None;
             // "Unauthenticated" here means that the minute between the two messages ran out.
             let expired = refusal.code == RefusalCode::PasswordNeeded;
-            let code = if expired { RefusalCode::ServerFailed } else { refusal.code };
+            let code = if expired {
+                RefusalCode::ServerFailed
+            } else {
+                refusal.code
+            };
             cx.answer(id, Err(Refusal { code, ..refusal }));
             Ok(())
         }
         Purpose::Refresh => session::on_refresh_refused(cx, code),
         Purpose::Challenge => Ok(()),
         Purpose::DeviceSession => session::on_device_session_refused(cx, code),
-        Purpose::Sessions | Purpose::SecurityEvents | Purpose::RevokeSession { .. } | Purpose::FindHandle { .. } => {
+        Purpose::Sessions
+        | Purpose::SecurityEvents
+        | Purpose::RevokeSession { .. }
+        | Purpose::FindHandle { .. } => {
             cx.answer(id, Err(refusal));
             Ok(())
         }

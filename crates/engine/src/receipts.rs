@@ -22,7 +22,11 @@ const TARGETS_MAX: i64 = 256;
 const DELIVERED: i32 = receipt::Kind::Delivered as i32;
 const READ: i32 = receipt::Kind::Read as i32;
 
-pub(crate) fn owe_delivered(cx: &mut Cx<'_>, contact_id: &ContactId, target: &ContentId) -> Outcome<()> {
+pub(crate) fn owe_delivered(
+    cx: &mut Cx<'_>,
+    contact_id: &ContactId,
+    target: &ContentId,
+) -> Outcome<()> {
     owe(cx, contact_id, DELIVERED, target)
 }
 
@@ -72,9 +76,14 @@ pub(crate) fn pump(cx: &mut Cx<'_>) -> Outcome<()> {
                 params![contact_id.0.as_bytes(), kind, target],
             )?;
         }
-        let sendable = contacts::by_id(cx.db, &contact_id)?.is_some_and(|contact| contact.is_accepted() && !contact.blocked);
+        let sendable = contacts::by_id(cx.db, &contact_id)?
+            .is_some_and(|contact| contact.is_accepted() && !contact.blocked);
         if sendable {
-            outbox::enqueue(cx, &NewContent::to(contact_id), Body::Receipt(Receipt { kind, targets }))?;
+            outbox::enqueue(
+                cx,
+                &NewContent::to(contact_id),
+                Body::Receipt(Receipt { kind, targets }),
+            )?;
         }
     }
     Ok(())
@@ -86,8 +95,18 @@ pub(crate) fn next_due(cx: &Cx<'_>) -> Outcome<Option<Timestamp>> {
 }
 
 /// The other side's receipt: only for own messages in the conversation with exactly this contact.
-pub(crate) fn on_receipt(cx: &mut Cx<'_>, contact: &Contact, device: &DeviceId, receipt: &Receipt, at: Timestamp) -> Outcome<()> {
-    for target in receipt.targets.iter().filter_map(|target| ContentId::from_slice(target)) {
+pub(crate) fn on_receipt(
+    cx: &mut Cx<'_>,
+    contact: &Contact,
+    device: &DeviceId,
+    receipt: &Receipt,
+    at: Timestamp,
+) -> Outcome<()> {
+    for target in receipt
+        .targets
+        .iter()
+        .filter_map(|target| ContentId::from_slice(target))
+    {
         let ours = cx.db.exists(
             "SELECT 1 FROM messages_rows m JOIN conversations_list c ON c.conversation_id = m.conversation_id
              WHERE m.message_id = ?1 AND m.from_me = 1 AND c.contact_id = ?2",

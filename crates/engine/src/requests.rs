@@ -54,31 +54,50 @@ impl Request {
         path: impl Into<String>,
         body: &B,
     ) -> Outcome<Self> {
-        let body = serde_json::to_vec(body).map_err(|_| Fault::Bug("request body does not serialise"))?;
-        Ok(Self { method, body, ..Self::get(key, purpose, path) })
+        let body =
+            serde_json::to_vec(body).map_err(|_| Fault::Bug("request body does not serialise"))?;
+        Ok(Self {
+            method,
+            body,
+            ..Self::get(key, purpose, path)
+        })
     }
 
     pub fn delete(key: impl Into<String>, purpose: Purpose, path: impl Into<String>) -> Self {
-        Self { method: Method::Delete, ..Self::get(key, purpose, path) }
+        Self {
+            method: Method::Delete,
+            ..Self::get(key, purpose, path)
+        }
     }
 
     pub fn without_session(self) -> Self {
-        Self { needs_session: false, ..self }
+        Self {
+            needs_session: false,
+            ..self
+        }
     }
 
     pub fn transient(self) -> Self {
-        Self { transient: true, ..self }
+        Self {
+            transient: true,
+            ..self
+        }
     }
 }
 
 /// Stores the request; it leaves with the commit of this input, or as soon as there is a session.
 pub(crate) fn send(cx: &mut Cx<'_>, request: Request) -> Outcome<RequestId> {
-    let open = cx.db.one("SELECT request_id FROM requests_open WHERE key = ?1", [&request.key], |row| row.get(0))?;
+    let open = cx.db.one(
+        "SELECT request_id FROM requests_open WHERE key = ?1",
+        [&request.key],
+        |row| row.get(0),
+    )?;
     if let Some(id) = open {
         return Ok(RequestId(id));
     }
     let id = RequestId(cx.ids.bytes());
-    let purpose = serde_json::to_string(&request.purpose).map_err(|_| Fault::Bug("purpose does not serialise"))?;
+    let purpose = serde_json::to_string(&request.purpose)
+        .map_err(|_| Fault::Bug("purpose does not serialise"))?;
     cx.db.run(
         "INSERT INTO requests_open (request_id, key, purpose, method, path, needs_session, body, transient, due_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
@@ -99,12 +118,14 @@ pub(crate) fn send(cx: &mut Cx<'_>, request: Request) -> Outcome<RequestId> {
 
 /// Takes an open request back, for example because its sign-up was given up.
 pub(crate) fn withdraw(cx: &mut Cx<'_>, key: &str) -> Outcome<()> {
-    cx.db.run("DELETE FROM requests_open WHERE key = ?1", [key])?;
+    cx.db
+        .run("DELETE FROM requests_open WHERE key = ?1", [key])?;
     Ok(())
 }
 
 pub(crate) fn is_open(cx: &Cx<'_>, key: &str) -> Outcome<bool> {
-    cx.db.exists("SELECT 1 FROM requests_open WHERE key = ?1", [key])
+    cx.db
+        .exists("SELECT 1 FROM requests_open WHERE key = ?1", [key])
 }
 
 /// Emits what is due. Requests that need a session wait for a fresh access token, which is asked for here.
@@ -138,7 +159,13 @@ pub(crate) fn pump(cx: &mut Cx<'_>) -> Outcome<()> {
         }
         cx.live.in_flight.insert(request_id);
         let method = method_from(&method).ok_or(Fault::Bug("unknown method in a request row"))?;
-        cx.emit(Output::Request { request_id, method, path, bearer, body: body.into() });
+        cx.emit(Output::Request {
+            request_id,
+            method,
+            path,
+            bearer,
+            body: body.into(),
+        });
     }
     if wants_session {
         session::want_access_token(cx)?;
@@ -153,13 +180,18 @@ pub(crate) fn next_due(cx: &Cx<'_>) -> Outcome<Option<Timestamp>> {
         [int(cx.now.0)],
         |row| Ok((RequestId(row.get(0)?), row.get::<_, i64>(1)?)),
     )?;
-    let next = rows.into_iter().find(|(id, _)| !cx.live.in_flight.contains(id));
+    let next = rows
+        .into_iter()
+        .find(|(id, _)| !cx.live.in_flight.contains(id));
     Ok(next.map(|(_, at)| Timestamp(crate::store::rows::uint(at))))
 }
 
 /// The network is back: nothing waits for its pause any longer.
 pub(crate) fn hurry(cx: &mut Cx<'_>) -> Outcome<()> {
-    cx.db.run("UPDATE requests_open SET due_at = ?1 WHERE due_at > ?1 AND attempts < 8", [int(cx.now.0)])?;
+    cx.db.run(
+        "UPDATE requests_open SET due_at = ?1 WHERE due_at > ?1 AND attempts < 8",
+        [int(cx.now.0)],
+    )?;
     Ok(())
 }
 
@@ -180,12 +212,21 @@ fn take(cx: &mut Cx<'_>, id: &RequestId) -> Outcome<Option<Open>> {
     let Some((purpose, needs_session, transient, attempts)) = row else {
         return Ok(None);
     };
-    let purpose = serde_json::from_str(&purpose).map_err(|_| Fault::Bug("purpose row does not read back"))?;
-    Ok(Some(Open { purpose, needs_session, transient, attempts }))
+    let purpose =
+        serde_json::from_str(&purpose).map_err(|_| Fault::Bug("purpose row does not read back"))?;
+    Ok(Some(Open {
+        purpose,
+        needs_session,
+        transient,
+        attempts,
+    }))
 }
 
 fn close(cx: &mut Cx<'_>, id: &RequestId) -> Outcome<()> {
-    cx.db.run("DELETE FROM requests_open WHERE request_id = ?1", [id.as_bytes()])?;
+    cx.db.run(
+        "DELETE FROM requests_open WHERE request_id = ?1",
+        [id.as_bytes()],
+    )?;
     Ok(())
 }
 
@@ -199,18 +240,24 @@ pub(crate) fn on_response(cx: &mut Cx<'_>, id: RequestId, status: u16, body: &[u
         return crate::purpose::on_success(cx, &id, open.purpose, body);
     }
     let problem = serde_json::from_slice::<Problem>(body).ok();
-    let code = problem.as_ref().map_or(Code::Internal, |problem| problem.code);
+    let code = problem
+        .as_ref()
+        .map_or(Code::Internal, |problem| problem.code);
     let retry_after_s = problem.and_then(|problem| problem.retry_after_s);
     if code == Code::Unauthenticated && open.needs_session && open.attempts < 3 {
         session::drop_access_token(cx)?;
         return back_off(cx, &id, open.attempts, Some(0));
     }
-    let passing = matches!(code, Code::RateLimited | Code::Unavailable | Code::Internal) || status >= 500;
+    let passing =
+        matches!(code, Code::RateLimited | Code::Unavailable | Code::Internal) || status >= 500;
     if passing && !open.transient {
         return back_off(cx, &id, open.attempts, retry_after_s);
     }
     close(cx, &id)?;
-    let refusal = Refusal { code: refusal_code(code), retry_after_s };
+    let refusal = Refusal {
+        code: refusal_code(code),
+        retry_after_s,
+    };
     crate::purpose::on_failure(cx, &id, open.purpose, code, refusal)
 }
 
@@ -219,20 +266,31 @@ pub(crate) fn on_failed(cx: &mut Cx<'_>, id: RequestId) -> Outcome<()> {
     let Some(open) = take(cx, &id)? else {
         return Ok(());
     };
-    let refusal = Refusal { code: RefusalCode::Offline, retry_after_s: None };
+    let refusal = Refusal {
+        code: RefusalCode::Offline,
+        retry_after_s: None,
+    };
     if open.transient {
         close(cx, &id)?;
         return crate::purpose::on_failure(cx, &id, open.purpose, Code::Unavailable, refusal);
     }
     cx.answer(&id, Err(refusal));
-    if matches!(open.purpose, Purpose::Refresh | Purpose::Challenge | Purpose::DeviceSession) {
+    if matches!(
+        open.purpose,
+        Purpose::Refresh | Purpose::Challenge | Purpose::DeviceSession
+    ) {
         // Whoever waits for a request that waits for this one has no network either.
         session::refuse_waiting(cx, RefusalCode::Offline)?;
     }
     back_off(cx, &id, open.attempts, None)
 }
 
-fn back_off(cx: &mut Cx<'_>, id: &RequestId, attempts: u32, at_least_s: Option<u64>) -> Outcome<()> {
+fn back_off(
+    cx: &mut Cx<'_>,
+    id: &RequestId,
+    attempts: u32,
+    at_least_s: Option<u64>,
+) -> Outcome<()> {
     let pause = match at_least_s {
         Some(0) => 0,
         Some(seconds) => seconds.min(limits::DAY_MS / limits::SECOND_MS) * limits::SECOND_MS,
@@ -247,7 +305,9 @@ fn back_off(cx: &mut Cx<'_>, id: &RequestId, attempts: u32, at_least_s: Option<u
 
 /// Doubles from one second to five minutes, spread by half, so that many clients do not come back at once.
 pub(crate) fn pause_ms(cx: &mut Cx<'_>, attempts: u32) -> u64 {
-    let full = BACK_OFF_FIRST_MS.saturating_mul(1 << attempts.min(16)).min(BACK_OFF_LONGEST_MS);
+    let full = BACK_OFF_FIRST_MS
+        .saturating_mul(1 << attempts.min(16))
+        .min(BACK_OFF_LONGEST_MS);
     cx.ids.between(full / 2, full)
 }
 
@@ -261,7 +321,9 @@ fn refusal_code(code: Code) -> RefusalCode {
         Code::Invalid => RefusalCode::Invalid,
         Code::NotFound => RefusalCode::NotFound,
         Code::WrongCredentials => RefusalCode::WrongCredentials,
-        Code::Unauthenticated | Code::SessionRevoked | Code::PasswordNeeded => RefusalCode::PasswordNeeded,
+        Code::Unauthenticated | Code::SessionRevoked | Code::PasswordNeeded => {
+            RefusalCode::PasswordNeeded
+        }
         Code::DeviceNotLinked => RefusalCode::DeviceNotLinked,
         Code::HandleTaken => RefusalCode::HandleTaken,
         Code::SignUpClosed => RefusalCode::SignUpClosed,
@@ -287,5 +349,7 @@ fn method_name(method: Method) -> &'static str {
 }
 
 fn method_from(name: &str) -> Option<Method> {
-    [Method::Get, Method::Put, Method::Post, Method::Delete].into_iter().find(|method| method_name(*method) == name)
+    [Method::Get, Method::Put, Method::Post, Method::Delete]
+        .into_iter()
+        .find(|method| method_name(*method) == name)
 }

@@ -15,10 +15,19 @@ const CONTACTS_MAX: usize = 8;
 /// Words of one query.
 const WORDS_MAX: usize = 8;
 
-pub(crate) fn search(db: Db<'_>, text: &str, within: Option<&ConversationId>, limit: u32) -> Outcome<SearchView> {
+pub(crate) fn search(
+    db: Db<'_>,
+    text: &str,
+    within: Option<&ConversationId>,
+    limit: u32,
+) -> Outcome<SearchView> {
     let text: String = text.chars().take(limits::SEARCH_QUERY_CHARS_MAX).collect();
     let Some(expression) = expression(&text) else {
-        return Ok(SearchView { hits: Vec::new(), contacts: Vec::new(), more: false });
+        return Ok(SearchView {
+            hits: Vec::new(),
+            contacts: Vec::new(),
+            more: false,
+        });
     };
     let limit = limit.clamp(1, limits::SEARCH_HITS_MAX);
     let within = within.map(|id| id.to_vec());
@@ -47,16 +56,30 @@ pub(crate) fn search(db: Db<'_>, text: &str, within: Option<&ConversationId>, li
         hits.push(SearchHit {
             conversation_id,
             message_id,
-            title: contact.as_ref().map(contacts::Contact::title).unwrap_or_default(),
-            colour_seed: contact.as_ref().map(contacts::Contact::colour_seed).unwrap_or_default(),
+            title: contact
+                .as_ref()
+                .map(contacts::Contact::title)
+                .unwrap_or_default(),
+            colour_seed: contact
+                .as_ref()
+                .map(contacts::Contact::colour_seed)
+                .unwrap_or_default(),
             from_me,
             at_ms,
             snippet: parts(&snippet),
         });
     }
-    let mut found = if within.is_none() { contacts::views::matching(db, &text)?.contacts } else { Vec::new() };
+    let mut found = if within.is_none() {
+        contacts::views::matching(db, &text)?.contacts
+    } else {
+        Vec::new()
+    };
     found.truncate(CONTACTS_MAX);
-    Ok(SearchView { hits, contacts: found, more })
+    Ok(SearchView {
+        hits,
+        contacts: found,
+        more,
+    })
 }
 
 /// Every word must be there; the last one may be a beginning. Quoted, so that no typed character is an operator.
@@ -67,7 +90,11 @@ fn expression(text: &str) -> Option<String> {
         .take(WORDS_MAX)
         .map(|word| format!("\"{word}\""))
         .collect();
-    if words.is_empty() { None } else { Some(format!("{}*", words.join(" "))) }
+    if words.is_empty() {
+        None
+    } else {
+        Some(format!("{}*", words.join(" ")))
+    }
 }
 
 fn parts(snippet: &str) -> Vec<SnippetPart> {
@@ -76,7 +103,10 @@ fn parts(snippet: &str) -> Vec<SnippetPart> {
     for piece in snippet.split_inclusive([OPEN, CLOSE]) {
         let text = piece.trim_end_matches([OPEN, CLOSE]);
         if !text.is_empty() {
-            parts.push(SnippetPart { text: text.to_owned(), matched });
+            parts.push(SnippetPart {
+                text: text.to_owned(),
+                matched,
+            });
         }
         matched = piece.ends_with(OPEN);
     }

@@ -16,9 +16,15 @@ const FETCHED_APART_MS: u64 = limits::DAY_MS;
 
 /// Asks once a day, and at the first start before there is an account.
 pub(crate) fn pump(cx: &mut Cx<'_>) -> Outcome<()> {
-    let fetched = cx.db.number("SELECT fetched_at FROM account_views WHERE name = ?1", [NAME])?;
+    let fetched = cx.db.number(
+        "SELECT fetched_at FROM account_views WHERE name = ?1",
+        [NAME],
+    )?;
     if fetched == 0 || cx.now.since(Timestamp(uint(fetched))) >= FETCHED_APART_MS {
-        requests::send(cx, Request::get(NAME, Purpose::ServerInfo, "/v1/server").without_session())?;
+        requests::send(
+            cx,
+            Request::get(NAME, Purpose::ServerInfo, "/v1/server").without_session(),
+        )?;
     }
     Ok(())
 }
@@ -38,10 +44,13 @@ pub(crate) fn on_info(cx: &mut Cx<'_>, body: &[u8]) -> Outcome<()> {
 }
 
 pub(crate) fn view(db: Db<'_>) -> Outcome<ServerView> {
-    let row = db.one("SELECT json, fetched_at FROM account_views WHERE name = ?1", [NAME], |row| {
-        Ok((row.get::<_, String>(0)?, Timestamp(uint(row.get(1)?))))
-    })?;
-    let info = row.and_then(|(json, at)| Some((serde_json::from_str::<ServerInfo>(&json).ok()?, at)));
+    let row = db.one(
+        "SELECT json, fetched_at FROM account_views WHERE name = ?1",
+        [NAME],
+        |row| Ok((row.get::<_, String>(0)?, Timestamp(uint(row.get(1)?)))),
+    )?;
+    let info =
+        row.and_then(|(json, at)| Some((serde_json::from_str::<ServerInfo>(&json).ok()?, at)));
     Ok(match info {
         Some((info, at)) => ServerView {
             name: info.name,

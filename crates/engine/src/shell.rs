@@ -21,13 +21,19 @@ pub enum Input {
     /// One binary frame from the socket.
     Frame { bytes: Bytes },
     /// Answer to an [`Output::Request`].
-    Response { request_id: RequestId, status: u16, body: Bytes },
+    Response {
+        request_id: RequestId,
+        status: u16,
+        body: Bytes,
+    },
     /// The request got no answer (network).
     RequestFailed { request_id: RequestId },
     /// `next_deadline` was reached, or the shell woke up.
     Tick,
     /// The conversation the person looks at right now: no notification for it.
-    Focus { conversation_id: Option<ConversationId> },
+    Focus {
+        conversation_id: Option<ConversationId>,
+    },
 }
 
 /// What a shell carries out, in order, after the transaction is on disk.
@@ -36,9 +42,14 @@ pub enum Input {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Output {
     /// Answer to a command, exactly one each; commands that wait for the relay are answered later.
-    Reply { command_id: u32, result: CommandResult },
+    Reply {
+        command_id: u32,
+        result: CommandResult,
+    },
     /// Screens that show this must read again.
-    Changed { topic: Topic },
+    Changed {
+        topic: Topic,
+    },
     /// An HTTP request to the relay. `body` empty: none. Answered by [`Input::Response`] or [`Input::RequestFailed`].
     Request {
         request_id: RequestId,
@@ -54,9 +65,15 @@ pub enum Output {
     Connect,
     Disconnect,
     /// One binary frame to the socket.
-    Frame { bytes: Bytes },
+    Frame {
+        bytes: Bytes,
+    },
     /// A desktop notification. `preview` only when the settings allow it.
-    Notify { conversation_id: ConversationId, title: String, preview: Option<String> },
+    Notify {
+        conversation_id: ConversationId,
+        title: String,
+        preview: Option<String>,
+    },
     /// The account signed out with "erase": the shell closes and deletes the store.
     Erase,
 }
@@ -89,7 +106,9 @@ pub enum Topic {
     /// Chat list, contacts, requests, block list.
     Chats,
     /// One conversation and its timeline.
-    Conversation { conversation_id: ConversationId },
+    Conversation {
+        conversation_id: ConversationId,
+    },
     Settings,
     Sessions,
     InviteLink,

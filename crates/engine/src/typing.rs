@@ -15,11 +15,20 @@ const BELIEVED_MS: u64 = 6 * limits::SECOND_MS;
 /// Repeated at most this often while the person types.
 const REPEATED_MS: u64 = 4 * limits::SECOND_MS;
 
-pub(crate) fn set(cx: &mut Cx<'_>, conversation_id: &ConversationId, active: bool) -> Outcome<Answer> {
+pub(crate) fn set(
+    cx: &mut Cx<'_>,
+    conversation_id: &ConversationId,
+    active: bool,
+) -> Outcome<Answer> {
     let contact = contacts::named_by(cx, conversation_id)?;
     let told = cx.live.typing_told.get(conversation_id).copied();
-    let wanted = contact.is_accepted() && !contact.blocked && settings::read(cx.db)?.typing_indicators;
-    let due = if active { told.is_none_or(|at| cx.now.since(at) >= REPEATED_MS) } else { told.is_some() };
+    let wanted =
+        contact.is_accepted() && !contact.blocked && settings::read(cx.db)?.typing_indicators;
+    let due = if active {
+        told.is_none_or(|at| cx.now.since(at) >= REPEATED_MS)
+    } else {
+        told.is_some()
+    };
     if wanted && due {
         if active {
             cx.live.typing_told.insert(*conversation_id, cx.now);
@@ -36,9 +45,15 @@ pub(crate) fn stopped(cx: &mut Cx<'_>, conversation_id: &ConversationId) {
     cx.live.typing_told.remove(conversation_id);
 }
 
-pub(crate) fn on_typing(cx: &mut Cx<'_>, conversation_id: &ConversationId, active: bool) -> Outcome<()> {
+pub(crate) fn on_typing(
+    cx: &mut Cx<'_>,
+    conversation_id: &ConversationId,
+    active: bool,
+) -> Outcome<()> {
     if active {
-        cx.live.typing.insert(*conversation_id, cx.now.saturating_add_ms(BELIEVED_MS));
+        cx.live
+            .typing
+            .insert(*conversation_id, cx.now.saturating_add_ms(BELIEVED_MS));
         cx.changed_conversation(*conversation_id);
     } else {
         on_stopped(cx, conversation_id);
@@ -54,8 +69,13 @@ pub(crate) fn on_stopped(cx: &mut Cx<'_>, conversation_id: &ConversationId) {
 
 /// Signs that ran out.
 pub(crate) fn pump(cx: &mut Cx<'_>) {
-    let over: Vec<ConversationId> =
-        cx.live.typing.iter().filter(|(_, until)| **until <= cx.now).map(|(id, _)| *id).collect();
+    let over: Vec<ConversationId> = cx
+        .live
+        .typing
+        .iter()
+        .filter(|(_, until)| **until <= cx.now)
+        .map(|(id, _)| *id)
+        .collect();
     for conversation_id in over {
         on_stopped(cx, &conversation_id);
     }

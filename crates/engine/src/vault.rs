@@ -28,13 +28,26 @@ const CONTACTS_MAX: usize = 2_500;
 
 /// The name of this device in the session list, for own devices only.
 pub(crate) fn seal_name(me: &Me, session_id: &SessionId) -> Outcome<Vec<u8>> {
-    Ok(me.secret.seal(&me.fingerprint, Record::SessionName(&session_id.0), 1, me.device_name.as_bytes())?)
+    Ok(me.secret.seal(
+        &me.fingerprint,
+        Record::SessionName(&session_id.0),
+        1,
+        me.device_name.as_bytes(),
+    )?)
 }
 
 /// Opens a session's name; one that was sealed by a key we do not hold shows as empty.
 pub(crate) fn open_name(me: &Me, session_id: &SessionId, sealed: &[u8]) -> String {
-    let opened = me.secret.open(&me.fingerprint, Record::SessionName(&session_id.0), 1, sealed);
-    opened.ok().and_then(|name| String::from_utf8(name.to_vec()).ok()).unwrap_or_default()
+    let opened = me.secret.open(
+        &me.fingerprint,
+        Record::SessionName(&session_id.0),
+        1,
+        sealed,
+    );
+    opened
+        .ok()
+        .and_then(|name| String::from_utf8(name.to_vec()).ok())
+        .unwrap_or_default()
 }
 
 /// The record changed: it is written soon.
@@ -86,7 +99,9 @@ fn write(cx: &mut Cx<'_>, name: &str, version: u64, pending: Option<Vec<u8>>) ->
         Some(body) => body,
         None => {
             let plain = contents(cx, &me, name)?;
-            let body = me.secret.seal(&me.fingerprint, Record::Vault(name), version, &plain)?;
+            let body = me
+                .secret
+                .seal(&me.fingerprint, Record::Vault(name), version, &plain)?;
             cx.db.run(
                 "UPDATE vault_records SET pending = ?2, dirty_at = NULL WHERE name = ?1",
                 params![name, body],
@@ -94,9 +109,21 @@ fn write(cx: &mut Cx<'_>, name: &str, version: u64, pending: Option<Vec<u8>>) ->
             body
         }
     };
-    let purpose = Purpose::VaultWrite { name: name.to_owned(), version };
+    let purpose = Purpose::VaultWrite {
+        name: name.to_owned(),
+        version,
+    };
     let path = format!("/v1/vault/{name}");
-    let request = Request::with_body(Method::Put, key(name), purpose, path, &VaultWrite { version, body: body.into() })?;
+    let request = Request::with_body(
+        Method::Put,
+        key(name),
+        purpose,
+        path,
+        &VaultWrite {
+            version,
+            body: body.into(),
+        },
+    )?;
     requests::send(cx, request)?;
     Ok(())
 }
@@ -104,7 +131,9 @@ fn write(cx: &mut Cx<'_>, name: &str, version: u64, pending: Option<Vec<u8>>) ->
 fn contents(cx: &mut Cx<'_>, me: &Me, name: &str) -> Outcome<Vec<u8>> {
     let json = match name {
         SETTINGS => serde_json::to_vec(&settings::read(cx.db)?),
-        PROFILE => serde_json::to_vec(&serde_json::json!({ "version": 1, "display_name": me.display_name })),
+        PROFILE => serde_json::to_vec(
+            &serde_json::json!({ "version": 1, "display_name": me.display_name }),
+        ),
         _ => serde_json::to_vec(&contact_records(cx)?),
     };
     json.map_err(|_| Fault::Bug("a record does not serialise"))
@@ -157,7 +186,16 @@ pub(crate) fn on_write_refused(cx: &mut Cx<'_>, name: &str, code: Code) -> Outco
     )?;
     if code == Code::Conflict {
         let path = format!("/v1/vault/{name}");
-        requests::send(cx, Request::get(format!("vault-read:{name}"), Purpose::VaultRead { name: name.to_owned() }, path))?;
+        requests::send(
+            cx,
+            Request::get(
+                format!("vault-read:{name}"),
+                Purpose::VaultRead {
+                    name: name.to_owned(),
+                },
+                path,
+            ),
+        )?;
     }
     Ok(())
 }

@@ -17,23 +17,46 @@ pub(crate) fn answer(db: Db<'_>, live: &Live, now: Timestamp, query: Query) -> O
     Ok(match query {
         Query::Account => View::Account(account::view(db, live, now)?),
         Query::Chats { filter } => View::Chats(conversations::chats(db, live, now, filter)?),
-        Query::Conversation { conversation_id } => {
-            or_not_found(conversations::one(db, live, now, &conversation_id)?, View::Conversation)
+        Query::Conversation { conversation_id } => or_not_found(
+            conversations::one(db, live, now, &conversation_id)?,
+            View::Conversation,
+        ),
+        Query::Timeline {
+            conversation_id,
+            before,
+            after,
+            around,
+            limit,
+        } => {
+            let window = Window {
+                before,
+                after,
+                around,
+                limit,
+            };
+            or_not_found(
+                timeline::timeline(db, &conversation_id, &window)?,
+                View::Timeline,
+            )
         }
-        Query::Timeline { conversation_id, before, after, around, limit } => {
-            let window = Window { before, after, around, limit };
-            or_not_found(timeline::timeline(db, &conversation_id, &window)?, View::Timeline)
+        Query::MessageDetails { message_id } => {
+            or_not_found(timeline::details(db, &message_id)?, View::MessageDetails)
         }
-        Query::MessageDetails { message_id } => or_not_found(timeline::details(db, &message_id)?, View::MessageDetails),
         Query::Contacts { text } => View::Contacts(views::matching(db, &text)?),
         Query::Contact { contact_id } => or_not_found(views::one(db, &contact_id)?, View::Contact),
-        Query::SafetyNumber { contact_id } => or_not_found(views::safety_number(db, &contact_id)?, View::SafetyNumber),
+        Query::SafetyNumber { contact_id } => {
+            or_not_found(views::safety_number(db, &contact_id)?, View::SafetyNumber)
+        }
         Query::Blocked => View::Blocked(views::blocked(db)?),
         Query::InviteLink => View::InviteLink(link::view(db, now)?),
-        Query::Search { text, conversation_id, limit } => {
-            View::Search(search::search(db, &text, conversation_id.as_ref(), limit)?)
-        }
-        Query::Settings => View::Settings(SettingsView { settings: settings::read(db)? }),
+        Query::Search {
+            text,
+            conversation_id,
+            limit,
+        } => View::Search(search::search(db, &text, conversation_id.as_ref(), limit)?),
+        Query::Settings => View::Settings(SettingsView {
+            settings: settings::read(db)?,
+        }),
         Query::Sessions => View::Sessions(sessions_list::view(db)?),
         Query::RecoveryKit => View::RecoveryKit(kit::view(db)?),
         Query::Server => View::Server(server_info::view(db)?),
@@ -45,8 +68,14 @@ fn storage(db: Db<'_>, live: &Live) -> Outcome<StorageView> {
     let pages = db.number("PRAGMA page_count", [])?;
     let page_bytes = db.number("PRAGMA page_size", [])?;
     Ok(StorageView {
-        messages: uint(db.number("SELECT count(*) FROM messages_rows WHERE kind <> 'system'", [])?),
-        conversations: uint(db.number("SELECT count(*) FROM conversations_list WHERE shown = 1", [])?),
+        messages: uint(db.number(
+            "SELECT count(*) FROM messages_rows WHERE kind <> 'system'",
+            [],
+        )?),
+        conversations: uint(db.number(
+            "SELECT count(*) FROM conversations_list WHERE shown = 1",
+            [],
+        )?),
         database_bytes: uint(pages.saturating_mul(page_bytes)),
         read_only: live.read_only,
     })

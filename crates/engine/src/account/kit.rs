@@ -29,7 +29,11 @@ pub(crate) fn draw_positions(cx: &mut Cx<'_>) -> String {
         positions.insert(next);
         next += 1;
     }
-    positions.iter().map(u64::to_string).collect::<Vec<_>>().join(",")
+    positions
+        .iter()
+        .map(u64::to_string)
+        .collect::<Vec<_>>()
+        .join(",")
 }
 
 struct Kit {
@@ -38,24 +42,43 @@ struct Kit {
 }
 
 fn held(db: Db<'_>) -> Outcome<Option<Kit>> {
-    let row = db.one("SELECT recovery_seed, kit_positions FROM account_self", [], |row| {
-        Ok((row.get::<_, Option<Vec<u8>>>(0)?.map(Zeroizing::new), row.get::<_, String>(1)?))
-    })?;
+    let row = db.one(
+        "SELECT recovery_seed, kit_positions FROM account_self",
+        [],
+        |row| {
+            Ok((
+                row.get::<_, Option<Vec<u8>>>(0)?.map(Zeroizing::new),
+                row.get::<_, String>(1)?,
+            ))
+        },
+    )?;
     let Some((Some(seed), positions)) = row else {
         return Ok(None);
     };
-    let secret = RecoverySecret::from_stored(&seed).ok_or(Fault::Bug("recovery seed does not read back"))?;
+    let secret =
+        RecoverySecret::from_stored(&seed).ok_or(Fault::Bug("recovery seed does not read back"))?;
     Ok(Some(Kit {
         groups: secret.printable().split('-').map(str::to_owned).collect(),
-        positions: positions.split(',').filter_map(|position| position.parse().ok()).collect(),
+        positions: positions
+            .split(',')
+            .filter_map(|position| position.parse().ok())
+            .collect(),
     }))
 }
 
 pub(crate) fn view(db: Db<'_>) -> Outcome<RecoveryKitView> {
     let signed_up = db.exists("SELECT 1 FROM account_self", [])?;
     Ok(match held(db)? {
-        Some(kit) => RecoveryKitView { taken: false, groups: kit.groups, check_positions: kit.positions },
-        None => RecoveryKitView { taken: signed_up, groups: Vec::new(), check_positions: Vec::new() },
+        Some(kit) => RecoveryKitView {
+            taken: false,
+            groups: kit.groups,
+            check_positions: kit.positions,
+        },
+        None => RecoveryKitView {
+            taken: signed_up,
+            groups: Vec::new(),
+            check_positions: Vec::new(),
+        },
     })
 }
 
@@ -64,12 +87,21 @@ pub(crate) fn confirm(cx: &mut Cx<'_>, typed: &str) -> Outcome<Answer> {
     cx.me()?;
     let kit = held(cx.db)?.ok_or(Fault::refused(RefusalCode::NotFound))?;
     let all: Vec<u8> = kit.groups.concat().into_bytes();
-    let asked: Vec<u8> = kit.positions.iter().filter_map(|position| all.get(*position as usize).copied()).collect();
-    let typed: Vec<u8> = typed.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_uppercase()).collect();
+    let asked: Vec<u8> = kit
+        .positions
+        .iter()
+        .filter_map(|position| all.get(*position as usize).copied())
+        .collect();
+    let typed: Vec<u8> = typed
+        .bytes()
+        .filter(u8::is_ascii_alphanumeric)
+        .map(|byte| byte.to_ascii_uppercase())
+        .collect();
     if asked.is_empty() || !equal(&asked, &typed) {
         return Err(Fault::refused(RefusalCode::Invalid));
     }
-    cx.db.run("UPDATE account_self SET recovery_seed = NULL", params![])?;
+    cx.db
+        .run("UPDATE account_self SET recovery_seed = NULL", params![])?;
     cx.deleted = true;
     cx.live.me = None;
     cx.changed(Topic::Account);

@@ -25,23 +25,44 @@ pub(crate) struct Pending {
 
 pub(crate) fn start(cx: &mut Cx<'_>, typed: &str, password: &str) -> Outcome<Answer> {
     let handle = handle::parse(typed).ok_or(Fault::refused(RefusalCode::HandleInvalid))?;
-    if cx.me_if_any()?.is_some_and(|me| me.handle != handle || me.state == AccountState::SigningUp) {
+    if cx
+        .me_if_any()?
+        .is_some_and(|me| me.handle != handle || me.state == AccountState::SigningUp)
+    {
         return Err(Fault::refused(RefusalCode::AccountExists));
     }
     let login = Login::start(password).map_err(|error| refused(&error))?;
     requests::withdraw(cx, LOGIN)?;
-    let body = LoginStart { handle, request: login.request.to_vec().into() };
-    let request = Request::with_body(Method::Post, LOGIN, Purpose::LoginStart, "/v1/sessions/login", &body)?;
+    let body = LoginStart {
+        handle,
+        request: login.request.to_vec().into(),
+    };
+    let request = Request::with_body(
+        Method::Post,
+        LOGIN,
+        Purpose::LoginStart,
+        "/v1/sessions/login",
+        &body,
+    )?;
     let id = requests::send(cx, request.without_session().transient())?;
-    cx.live.log_in = Some(Arc::new(Pending { login: Mutex::new(Some(login)) }));
+    cx.live.log_in = Some(Arc::new(Pending {
+        login: Mutex::new(Some(login)),
+    }));
     Ok(cx.wait_for(id))
 }
 
 pub(crate) fn on_started(cx: &mut Cx<'_>, id: &RequestId, body: &[u8]) -> Outcome<()> {
     let pending = cx.live.log_in.take();
-    let login = pending.and_then(|pending| pending.login.lock().ok().and_then(|mut held| held.take()));
+    let login =
+        pending.and_then(|pending| pending.login.lock().ok().and_then(|mut held| held.take()));
     let (Some(login), Some(started)) = (login, requests::read::<LoginStarted>(body)) else {
-        cx.answer(id, Err(Refusal { code: RefusalCode::ServerFailed, retry_after_s: None }));
+        cx.answer(
+            id,
+            Err(Refusal {
+                code: RefusalCode::ServerFailed,
+                retry_after_s: None,
+            }),
+        );
         return Ok(());
     };
     let logged_in = match login.finish(&started.response.0, &started.stretching) {
@@ -56,12 +77,25 @@ pub(crate) fn on_started(cx: &mut Cx<'_>, id: &RequestId, body: &[u8]) -> Outcom
     let device = match cx.me_if_any()? {
         Some(me) => {
             let session = session::begin(cx, &me)?;
-            Some(DeviceLogin { signature: session::login_signature(&me, &session, &started.login_state.0), session })
+            Some(DeviceLogin {
+                signature: session::login_signature(&me, &session, &started.login_state.0),
+                session,
+            })
         }
         None => None,
     };
-    let body = LoginFinish { login_state: started.login_state, finish: logged_in.finish.to_vec().into(), device };
-    let request = Request::with_body(Method::Post, LOGIN, Purpose::LoginFinish, "/v1/sessions", &body)?;
+    let body = LoginFinish {
+        login_state: started.login_state,
+        finish: logged_in.finish.to_vec().into(),
+        device,
+    };
+    let request = Request::with_body(
+        Method::Post,
+        LOGIN,
+        Purpose::LoginFinish,
+        "/v1/sessions",
+        &body,
+    )?;
     let finish = requests::send(cx, request.without_session().transient())?;
     if let Some(command_id) = cx.live.waiting.remove(id) {
         cx.live.waiting.insert(finish, command_id);
@@ -70,9 +104,15 @@ pub(crate) fn on_started(cx: &mut Cx<'_>, id: &RequestId, body: &[u8]) -> Outcom
 }
 
 pub(crate) fn on_finished(cx: &mut Cx<'_>, id: &RequestId, body: &[u8]) -> Outcome<()> {
-    let refuse = |code| Err(Refusal { code, retry_after_s: None });
+    let refuse = |code| {
+        Err(Refusal {
+            code,
+            retry_after_s: None,
+        })
+    };
     let result = match (requests::read::<LoginFinished>(body), cx.me_if_any()?) {
-        (Some(finished), Some(me)) if finished.account_id == me.account_id => match finished.tokens {
+        (Some(finished), Some(me)) if finished.account_id == me.account_id => match finished.tokens
+        {
             Some(tokens) => {
                 super::set_state(cx, AccountState::Ready)?;
                 session::on_tokens(cx, &tokens)?;

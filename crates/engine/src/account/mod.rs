@@ -16,8 +16,8 @@ use crate::shell::Topic;
 use crate::store::rows::{Db, uint};
 use crate::{contacts, outbox, vault};
 use rusqlite::params;
-use securechat_crypto::identity::DeviceKeys;
 use securechat_crypto::account_secret::AccountSecret;
+use securechat_crypto::identity::DeviceKeys;
 use securechat_crypto::seal::OurDevice;
 use securechat_proto::signing::Purpose;
 use securechat_proto::{AccountId, DeviceId, Fingerprint, Timestamp, limits};
@@ -42,12 +42,17 @@ pub(crate) struct Me {
 
 impl Me {
     pub fn device(&self) -> OurDevice<'_> {
-        OurDevice { fingerprint: self.fingerprint, keys: &self.keys }
+        OurDevice {
+            fingerprint: self.fingerprint,
+            keys: &self.keys,
+        }
     }
 
     /// Signs by the DSK, purpose `auth`.
     pub fn sign_auth(&self, fields: &[&[u8]]) -> [u8; 64] {
-        self.keys.dsk.sign(Purpose::Auth, &self.fingerprint, &self.device_id, fields)
+        self.keys
+            .dsk
+            .sign(Purpose::Auth, &self.fingerprint, &self.device_id, fields)
     }
 }
 
@@ -67,7 +72,8 @@ pub(crate) fn load(db: Db<'_>) -> Outcome<Option<Me>> {
             ))
         },
     )?;
-    let Some((state, (account_id, fingerprint, device_id), names, keys, secret, kit_taken)) = row else {
+    let Some((state, (account_id, fingerprint, device_id), names, keys, secret, kit_taken)) = row
+    else {
         return Ok(None);
     };
     let (handle, display_name, device_name) = names;
@@ -80,13 +86,15 @@ pub(crate) fn load(db: Db<'_>) -> Outcome<Option<Me>> {
         display_name,
         device_name,
         keys: DeviceKeys::from_stored(&keys).ok_or(Fault::Bug("device keys do not read back"))?,
-        secret: AccountSecret::from_stored(&secret).ok_or(Fault::Bug("account secret does not read back"))?,
+        secret: AccountSecret::from_stored(&secret)
+            .ok_or(Fault::Bug("account secret does not read back"))?,
         kit_taken,
     }))
 }
 
 pub(crate) fn set_state(cx: &mut Cx<'_>, state: AccountState) -> Outcome<()> {
-    cx.db.run("UPDATE account_self SET state = ?1", [state_name(state)])?;
+    cx.db
+        .run("UPDATE account_self SET state = ?1", [state_name(state)])?;
     cx.live.me = None;
     cx.changed(Topic::Account);
     Ok(())
@@ -105,14 +113,19 @@ fn state_name(state: AccountState) -> &'static str {
 
 fn state_from(name: &str) -> Option<AccountState> {
     use AccountState::{None as Empty, Ready, Removed, SignedOut, SigningUp, StaleCopy};
-    [Empty, SigningUp, Ready, SignedOut, Removed, StaleCopy].into_iter().find(|state| state_name(*state) == name)
+    [Empty, SigningUp, Ready, SignedOut, Removed, StaleCopy]
+        .into_iter()
+        .find(|state| state_name(*state) == name)
 }
 
 /// Changes the name that contacts see; accepted contacts are told.
 pub(crate) fn set_profile(cx: &mut Cx<'_>, display_name: &str) -> Outcome<Answer> {
     cx.me()?;
     let display_name = clean_name(display_name, limits::DISPLAY_NAME_CHARS_MAX)?;
-    cx.db.run("UPDATE account_self SET display_name = ?1", params![display_name])?;
+    cx.db.run(
+        "UPDATE account_self SET display_name = ?1",
+        params![display_name],
+    )?;
     cx.live.me = None;
     cx.changed(Topic::Account);
     contacts::tell_profile(cx, &display_name)?;
@@ -122,7 +135,11 @@ pub(crate) fn set_profile(cx: &mut Cx<'_>, display_name: &str) -> Outcome<Answer
 
 /// A name as people type it: trimmed, without control characters, bounded.
 pub(crate) fn clean_name(text: &str, chars_max: usize) -> Outcome<String> {
-    let text: String = text.trim().chars().filter(|character| !character.is_control()).collect();
+    let text: String = text
+        .trim()
+        .chars()
+        .filter(|character| !character.is_control())
+        .collect();
     if text.chars().count() > chars_max {
         return Err(Fault::refused(RefusalCode::TooLong));
     }
@@ -131,7 +148,11 @@ pub(crate) fn clean_name(text: &str, chars_max: usize) -> Outcome<String> {
 
 /// The same for a name that came from outside: cut instead of refused.
 pub(crate) fn cut_name(text: &str, chars_max: usize) -> String {
-    text.trim().chars().filter(|character| !character.is_control()).take(chars_max).collect()
+    text.trim()
+        .chars()
+        .filter(|character| !character.is_control())
+        .take(chars_max)
+        .collect()
 }
 
 pub(crate) fn view(db: Db<'_>, live: &Live, now: Timestamp) -> Outcome<AccountView> {
@@ -154,7 +175,8 @@ pub(crate) fn view(db: Db<'_>, live: &Live, now: Timestamp) -> Outcome<AccountVi
         kit_taken: me.as_ref().is_some_and(|me| me.kit_taken),
         unread: u32::try_from(unread).unwrap_or(u32::MAX),
         requests: contacts::open_requests(db)?,
-        clock_ahead_ms: (measured && live.clock_ahead_ms.abs() >= CLOCK_TOLD_MS).then_some(live.clock_ahead_ms),
+        clock_ahead_ms: (measured && live.clock_ahead_ms.abs() >= CLOCK_TOLD_MS)
+            .then_some(live.clock_ahead_ms),
         pending: u32::try_from(uint(outbox::pending(db)?)).unwrap_or(u32::MAX),
     })
 }

@@ -15,7 +15,9 @@ use crate::vault;
 use rusqlite::params;
 use securechat_crypto::keys::Secret;
 use securechat_crypto::primitives::sha256;
-use securechat_proto::api::{Challenge, Code, DeviceLogin, DeviceSession, NewSession, Refresh, SessionTokens};
+use securechat_proto::api::{
+    Challenge, Code, DeviceLogin, DeviceSession, NewSession, Refresh, SessionTokens,
+};
 use securechat_proto::{RequestId, SessionId, limits};
 
 /// A token that runs out sooner is not put on a request any more.
@@ -24,12 +26,17 @@ const USABLE_MS: u64 = 20 * limits::SECOND_MS;
 const KEY: &str = "session";
 
 pub(crate) fn id(cx: &Cx<'_>) -> Outcome<Option<SessionId>> {
-    cx.db.one("SELECT session_id FROM account_session", [], |row| Ok(SessionId(row.get(0)?)))
+    cx.db
+        .one("SELECT session_id FROM account_session", [], |row| {
+            Ok(SessionId(row.get(0)?))
+        })
 }
 
 /// Whether there is an account to open a socket for. A session that is missing is opened on the way.
 pub(crate) fn may_connect(cx: &mut Cx<'_>) -> Outcome<bool> {
-    Ok(cx.me_if_any()?.is_some_and(|me| me.state == AccountState::Ready))
+    Ok(cx
+        .me_if_any()?
+        .is_some_and(|me| me.state == AccountState::Ready))
 }
 
 pub(crate) fn fresh_access_token(cx: &Cx<'_>) -> Outcome<Option<String>> {
@@ -46,7 +53,10 @@ pub(crate) fn access_token_beyond(cx: &Cx<'_>, ms: u64) -> Outcome<Option<String
 }
 
 pub(crate) fn drop_access_token(cx: &mut Cx<'_>) -> Outcome<()> {
-    cx.db.run("UPDATE account_session SET access_token = '', access_expires_at = 0", [])?;
+    cx.db.run(
+        "UPDATE account_session SET access_token = '', access_expires_at = 0",
+        [],
+    )?;
     Ok(())
 }
 
@@ -58,9 +68,17 @@ pub(crate) fn want_access_token(cx: &mut Cx<'_>) -> Outcome<()> {
     if requests::is_open(cx, KEY)? {
         return Ok(());
     }
-    let row = cx.db.one("SELECT session_id, refresh_token, next_refresh_token FROM account_session", [], |row| {
-        Ok((SessionId(row.get(0)?), row.get::<_, [u8; 32]>(1)?, row.get::<_, Option<[u8; 32]>>(2)?))
-    })?;
+    let row = cx.db.one(
+        "SELECT session_id, refresh_token, next_refresh_token FROM account_session",
+        [],
+        |row| {
+            Ok((
+                SessionId(row.get(0)?),
+                row.get::<_, [u8; 32]>(1)?,
+                row.get::<_, Option<[u8; 32]>>(2)?,
+            ))
+        },
+    )?;
     let Some((session_id, refresh_token, next)) = row else {
         return ask_challenge(cx);
     };
@@ -68,12 +86,20 @@ pub(crate) fn want_access_token(cx: &mut Cx<'_>) -> Outcome<()> {
         Some(next) => next,
         None => {
             let next = *Secret::<32>::random()?.expose();
-            cx.db.run("UPDATE account_session SET next_refresh_token = ?1", params![next.as_slice()])?;
+            cx.db.run(
+                "UPDATE account_session SET next_refresh_token = ?1",
+                params![next.as_slice()],
+            )?;
             next
         }
     };
     let next_hash = sha256(&[&next]);
-    let signature = me.sign_auth(&[b"refresh", session_id.as_bytes(), &sha256(&[&refresh_token]), &next_hash]);
+    let signature = me.sign_auth(&[
+        b"refresh",
+        session_id.as_bytes(),
+        &sha256(&[&refresh_token]),
+        &next_hash,
+    ]);
     let body = Refresh {
         session_id,
         refresh_token: refresh_token.to_vec().into(),
@@ -83,7 +109,12 @@ pub(crate) fn want_access_token(cx: &mut Cx<'_>) -> Outcome<()> {
     send(cx, Purpose::Refresh, "/v1/sessions/refresh", &body)
 }
 
-fn send<B: serde::Serialize>(cx: &mut Cx<'_>, purpose: Purpose, path: &str, body: &B) -> Outcome<()> {
+fn send<B: serde::Serialize>(
+    cx: &mut Cx<'_>,
+    purpose: Purpose,
+    path: &str,
+    body: &B,
+) -> Outcome<()> {
     let request = Request::with_body(Method::Post, KEY, purpose, path, body)?.without_session();
     requests::send(cx, request)?;
     requests::pump(cx)
@@ -129,7 +160,10 @@ pub(crate) fn on_revoked(cx: &mut Cx<'_>) -> Outcome<()> {
 }
 
 fn ask_challenge(cx: &mut Cx<'_>) -> Outcome<()> {
-    let request = Request { method: Method::Post, ..Request::get(KEY, Purpose::Challenge, "/v1/sessions/challenge") };
+    let request = Request {
+        method: Method::Post,
+        ..Request::get(KEY, Purpose::Challenge, "/v1/sessions/challenge")
+    };
     requests::send(cx, request.without_session())?;
     requests::pump(cx)
 }
@@ -139,8 +173,15 @@ pub(crate) fn on_challenge(cx: &mut Cx<'_>, body: &[u8]) -> Outcome<()> {
         return Ok(());
     };
     let session = begin(cx, &me)?;
-    let device = DeviceLogin { signature: login_signature(&me, &session, &challenge.challenge.0), session };
-    let body = DeviceSession { account_id: me.account_id, challenge: challenge.challenge, device };
+    let device = DeviceLogin {
+        signature: login_signature(&me, &session, &challenge.challenge.0),
+        session,
+    };
+    let body = DeviceSession {
+        account_id: me.account_id,
+        challenge: challenge.challenge,
+        device,
+    };
     send(cx, Purpose::DeviceSession, "/v1/sessions/device", &body)
 }
 
@@ -178,8 +219,14 @@ pub(crate) fn begin(cx: &mut Cx<'_>, me: &Me) -> Outcome<NewSession> {
 }
 
 /// Ed25519 by the DSK over `login` || session id || SHA-256(login state or challenge).
-pub(crate) fn login_signature(me: &Me, session: &NewSession, proof: &[u8]) -> securechat_proto::b64::Bytes {
-    me.sign_auth(&[b"login", session.session_id.as_bytes(), &sha256(&[proof])]).to_vec().into()
+pub(crate) fn login_signature(
+    me: &Me,
+    session: &NewSession,
+    proof: &[u8],
+) -> securechat_proto::b64::Bytes {
+    me.sign_auth(&[b"login", session.session_id.as_bytes(), &sha256(&[proof])])
+        .to_vec()
+        .into()
 }
 
 /// No session, and none to be had without the person.
@@ -197,9 +244,18 @@ pub(crate) fn refuse_waiting(cx: &mut Cx<'_>, code: RefusalCode) -> Outcome<()> 
         |row| Ok(RequestId(row.get(0)?)),
     )?;
     for request_id in waiting {
-        cx.db.run("DELETE FROM requests_open WHERE request_id = ?1", [request_id.as_bytes()])?;
+        cx.db.run(
+            "DELETE FROM requests_open WHERE request_id = ?1",
+            [request_id.as_bytes()],
+        )?;
         cx.live.in_flight.remove(&request_id);
-        cx.answer(&request_id, Err(crate::api::Refusal { code, retry_after_s: None }));
+        cx.answer(
+            &request_id,
+            Err(crate::api::Refusal {
+                code,
+                retry_after_s: None,
+            }),
+        );
     }
     Ok(())
 }
@@ -220,7 +276,8 @@ pub(crate) fn log_out(cx: &mut Cx<'_>, erase: bool) -> Outcome<Answer> {
         });
     }
     cx.db.run("DELETE FROM account_session", [])?;
-    cx.db.run("DELETE FROM requests_open WHERE key = ?1", [KEY])?;
+    cx.db
+        .run("DELETE FROM requests_open WHERE key = ?1", [KEY])?;
     if me.state == AccountState::Ready {
         set_state(cx, AccountState::SignedOut)?;
     }

@@ -20,8 +20,14 @@ const SHOWN_MAX: usize = 200;
 
 pub(crate) fn refresh(cx: &mut Cx<'_>) -> Outcome<Answer> {
     cx.me()?;
-    requests::send(cx, Request::get(EVENTS, Purpose::SecurityEvents, "/v1/security-events").transient())?;
-    let id = requests::send(cx, Request::get(SESSIONS, Purpose::Sessions, "/v1/sessions").transient())?;
+    requests::send(
+        cx,
+        Request::get(EVENTS, Purpose::SecurityEvents, "/v1/security-events").transient(),
+    )?;
+    let id = requests::send(
+        cx,
+        Request::get(SESSIONS, Purpose::Sessions, "/v1/sessions").transient(),
+    )?;
     Ok(cx.wait_for(id))
 }
 
@@ -32,7 +38,13 @@ pub(crate) fn revoke(cx: &mut Cx<'_>, session_id: &SessionId) -> Outcome<Answer>
         return Err(Fault::refused(RefusalCode::Invalid));
     }
     let path = format!("/v1/sessions/{session_id}");
-    let request = Request::delete(format!("revoke:{session_id}"), Purpose::RevokeSession { session_id: *session_id }, path);
+    let request = Request::delete(
+        format!("revoke:{session_id}"),
+        Purpose::RevokeSession {
+            session_id: *session_id,
+        },
+        path,
+    );
     let id = requests::send(cx, request.transient())?;
     Ok(cx.wait_for(id))
 }
@@ -63,20 +75,31 @@ pub(crate) fn on_events(cx: &mut Cx<'_>, id: &RequestId, body: &[u8]) -> Outcome
 
 pub(crate) fn on_revoked(cx: &mut Cx<'_>, id: &RequestId) -> Outcome<()> {
     cx.answer(id, Ok(Reply::Done));
-    requests::send(cx, Request::get(SESSIONS, Purpose::Sessions, "/v1/sessions").transient())?;
+    requests::send(
+        cx,
+        Request::get(SESSIONS, Purpose::Sessions, "/v1/sessions").transient(),
+    )?;
     Ok(())
 }
 
 pub(crate) fn view(db: Db<'_>) -> Outcome<SessionsView> {
     let read = |name: &str| {
-        db.one("SELECT json, fetched_at FROM account_views WHERE name = ?1", [name], |row| {
-            Ok((row.get::<_, String>(0)?, Timestamp(uint(row.get(1)?))))
-        })
+        db.one(
+            "SELECT json, fetched_at FROM account_views WHERE name = ?1",
+            [name],
+            |row| Ok((row.get::<_, String>(0)?, Timestamp(uint(row.get(1)?)))),
+        )
     };
     let (Some(me), Some((json, fetched_at))) = (load(db)?, read(SESSIONS)?) else {
-        return Ok(SessionsView { sessions: Vec::new(), events: Vec::new(), fetched_at_ms: None });
+        return Ok(SessionsView {
+            sessions: Vec::new(),
+            events: Vec::new(),
+            fetched_at_ms: None,
+        });
     };
-    let list = requests::read::<SessionList>(json.as_bytes()).map(|list| list.sessions).unwrap_or_default();
+    let list = requests::read::<SessionList>(json.as_bytes())
+        .map(|list| list.sessions)
+        .unwrap_or_default();
     let sessions = list
         .into_iter()
         .take(SHOWN_MAX)
@@ -89,12 +112,21 @@ pub(crate) fn view(db: Db<'_>) -> Outcome<SessionsView> {
             current: session.current,
         })
         .collect();
-    let events = read(EVENTS)?.and_then(|(json, _)| requests::read::<SecurityEvents>(json.as_bytes()));
+    let events =
+        read(EVENTS)?.and_then(|(json, _)| requests::read::<SecurityEvents>(json.as_bytes()));
     let events = events.map(|events| events.events).unwrap_or_default();
     let events = events
         .into_iter()
         .take(SHOWN_MAX)
-        .map(|event| SecurityEventItem { kind: event.kind, at_ms: event.at_ms, origin: event.origin })
+        .map(|event| SecurityEventItem {
+            kind: event.kind,
+            at_ms: event.at_ms,
+            origin: event.origin,
+        })
         .collect();
-    Ok(SessionsView { sessions, events, fetched_at_ms: Some(fetched_at) })
+    Ok(SessionsView {
+        sessions,
+        events,
+        fetched_at_ms: Some(fetched_at),
+    })
 }

@@ -33,14 +33,24 @@ pub(crate) struct Pending {
     registration: Mutex<Option<Registration>>,
 }
 
-pub(crate) fn start(cx: &mut Cx<'_>, typed: &str, password: &str, display_name: &str) -> Outcome<Answer> {
+pub(crate) fn start(
+    cx: &mut Cx<'_>,
+    typed: &str,
+    password: &str,
+    display_name: &str,
+) -> Outcome<Answer> {
     if let Some(me) = cx.me_if_any()? {
         // The same sign-up, still on its way: whoever asks again waits for it too.
-        let same = me.state == AccountState::SigningUp && handle::parse(typed).is_some_and(|handle| handle == me.handle);
+        let same = me.state == AccountState::SigningUp
+            && handle::parse(typed).is_some_and(|handle| handle == me.handle);
         if !same {
             return Err(Fault::refused(RefusalCode::AccountExists));
         }
-        let open = cx.db.one("SELECT request_id FROM requests_open WHERE key = ?1", [SIGN_UP], |row| Ok(RequestId(row.get(0)?)))?;
+        let open = cx.db.one(
+            "SELECT request_id FROM requests_open WHERE key = ?1",
+            [SIGN_UP],
+            |row| Ok(RequestId(row.get(0)?)),
+        )?;
         requests::hurry(cx)?;
         return match open {
             Some(id) => Ok(cx.wait_for(id)),
@@ -54,12 +64,26 @@ pub(crate) fn start(cx: &mut Cx<'_>, typed: &str, password: &str, display_name: 
     }
     let registration = Registration::start(password).map_err(|error| refused(&error))?;
     let account_id = AccountId(cx.ids.bytes());
-    let body = RegistrationStart { account_id, handle: handle.clone(), request: registration.request.to_vec().into() };
+    let body = RegistrationStart {
+        account_id,
+        handle: handle.clone(),
+        request: registration.request.to_vec().into(),
+    };
     requests::withdraw(cx, REGISTRATION)?;
-    let request = Request::with_body(Method::Post, REGISTRATION, Purpose::RegistrationStart, "/v1/accounts/registration", &body)?;
+    let request = Request::with_body(
+        Method::Post,
+        REGISTRATION,
+        Purpose::RegistrationStart,
+        "/v1/accounts/registration",
+        &body,
+    )?;
     let id = requests::send(cx, request.without_session().transient())?;
-    cx.live.sign_up =
-        Some(Arc::new(Pending { account_id, handle, display_name, registration: Mutex::new(Some(registration)) }));
+    cx.live.sign_up = Some(Arc::new(Pending {
+        account_id,
+        handle,
+        display_name,
+        registration: Mutex::new(Some(registration)),
+    }));
     Ok(cx.wait_for(id))
 }
 
@@ -75,13 +99,24 @@ pub(super) fn refused(error: &OpaqueError) -> Fault {
 /// The relay's OPAQUE answer: makes the account and asks for its creation.
 pub(crate) fn on_registration(cx: &mut Cx<'_>, id: &RequestId, body: &[u8]) -> Outcome<()> {
     let pending = cx.live.sign_up.take();
-    let registration =
-        pending.as_ref().and_then(|pending| pending.registration.lock().ok().and_then(|mut held| held.take()));
+    let registration = pending.as_ref().and_then(|pending| {
+        pending
+            .registration
+            .lock()
+            .ok()
+            .and_then(|mut held| held.take())
+    });
     let (Some(pending), Some(registration)) = (pending, registration) else {
         return Ok(());
     };
     let Some(started) = requests::read::<RegistrationStarted>(body) else {
-        cx.answer(id, Err(Refusal { code: RefusalCode::ServerFailed, retry_after_s: None }));
+        cx.answer(
+            id,
+            Err(Refusal {
+                code: RefusalCode::ServerFailed,
+                retry_after_s: None,
+            }),
+        );
         return Ok(());
     };
     let registered = match registration.finish(&started.response.0, &started.stretching) {
@@ -95,7 +130,8 @@ pub(crate) fn on_registration(cx: &mut Cx<'_>, id: &RequestId, body: &[u8]) -> O
     };
     let body = make(cx, &pending, registered.record.to_vec(), started.stretching)?;
     let path = format!("/v1/accounts/{}", pending.account_id);
-    let request = Request::with_body(Method::Put, SIGN_UP, Purpose::SignUp, path, &body)?.without_session();
+    let request =
+        Request::with_body(Method::Put, SIGN_UP, Purpose::SignUp, path, &body)?.without_session();
     let sign_up = requests::send(cx, request)?;
     if let Some(command_id) = cx.live.waiting.remove(id) {
         cx.live.waiting.insert(sign_up, command_id);
@@ -114,8 +150,9 @@ fn make(
     let keys = DeviceKeys::generate()?;
     let recovery = RecoverySecret::generate()?;
     let secret = AccountSecret::generate()?;
-    let genesis =
-        keys.sign_genesis(recovery.public(), cx.now).map_err(|_| Fault::Bug("the own Genesis is refused"))?;
+    let genesis = keys
+        .sign_genesis(recovery.public(), cx.now)
+        .map_err(|_| Fault::Bug("the own Genesis is refused"))?;
     let fingerprint: Fingerprint = genesis.log.fingerprint();
     let head = genesis.log.head();
     let positions = kit::draw_positions(cx);

@@ -22,7 +22,9 @@ pub(crate) fn add_contact(cx: &mut Cx<'_>, by: &ContactAddress) -> Outcome<Answe
             }
             let request = Request::get(
                 format!("handle:{handle}"),
-                Purpose::FindHandle { handle: handle.clone() },
+                Purpose::FindHandle {
+                    handle: handle.clone(),
+                },
                 format!("/v1/handles/{handle}"),
             );
             let request_id = requests::send(cx, request.transient())?;
@@ -90,5 +92,8 @@ fn found(
     identities::fetch(cx, account_id, contact.fingerprint)?;
     let conversation_id = conversations::show(cx, &contact.id)?;
     super::changed(cx, &contact.fingerprint)?;
-    Ok(Reply::Conversation { conversation_id, contact_id: contact.id })
+    Ok(Reply::Conversation {
+        conversation_id,
+        contact_id: contact.id,
+    })
 }

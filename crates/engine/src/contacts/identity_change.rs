@@ -57,13 +57,17 @@ pub(crate) fn on_new_identity(
 /// "I know that this is a new identity": the contact is the new one from here on, and what was held goes out to it.
 pub(crate) fn accept_new_identity(cx: &mut Cx<'_>, id: &ContactId) -> Outcome<Answer> {
     let contact = named(cx, id)?;
-    let found = contact.new_fingerprint.ok_or(Fault::refused(RefusalCode::NotFound))?;
+    let found = contact
+        .new_fingerprint
+        .ok_or(Fault::refused(RefusalCode::NotFound))?;
     let other = by_fingerprint(cx.db, &found)?;
     if let Some(other) = &other {
         merge(cx, &contact, other)?;
     }
     // The new identity has given us no right yet, unless it wrote first: what was held leaves as a message request.
-    let standing = other.as_ref().map_or(Standing::Unsent, |other| other.standing);
+    let standing = other
+        .as_ref()
+        .map_or(Standing::Unsent, |other| other.standing);
     let their_token = other.and_then(|other| other.their_token);
     cx.db.run(
         "UPDATE contacts_list SET fingerprint = ?2, new_fingerprint = NULL, new_identity_at = NULL, verified_at = NULL,
@@ -85,9 +89,10 @@ pub(crate) fn accept_new_identity(cx: &mut Cx<'_>, id: &ContactId) -> Outcome<An
 
 /// The new identity had already written to us and stands as a contact of its own: its rows move here.
 fn merge(cx: &mut Cx<'_>, into: &Contact, other: &Contact) -> Outcome<()> {
-    let (Some(target), Some(source)) =
-        (conversations::of_contact(cx.db, &into.id)?, conversations::of_contact(cx.db, &other.id)?)
-    else {
+    let (Some(target), Some(source)) = (
+        conversations::of_contact(cx.db, &into.id)?,
+        conversations::of_contact(cx.db, &other.id)?,
+    ) else {
         return Ok(());
     };
     cx.db.run(
@@ -96,9 +101,18 @@ fn merge(cx: &mut Cx<'_>, into: &Contact, other: &Contact) -> Outcome<()> {
     )?;
     cx.db.run(
         "UPDATE contacts_list SET my_token = coalesce(?2, my_token) WHERE contact_id = ?1",
-        params![into.id.0.as_bytes(), other.my_token.as_ref().map(<[u8; 16]>::as_slice)],
+        params![
+            into.id.0.as_bytes(),
+            other.my_token.as_ref().map(<[u8; 16]>::as_slice)
+        ],
     )?;
-    cx.db.run("DELETE FROM conversations_list WHERE conversation_id = ?1", [source.as_bytes()])?;
-    cx.db.run("DELETE FROM contacts_list WHERE contact_id = ?1", [other.id.0.as_bytes()])?;
+    cx.db.run(
+        "DELETE FROM conversations_list WHERE conversation_id = ?1",
+        [source.as_bytes()],
+    )?;
+    cx.db.run(
+        "DELETE FROM contacts_list WHERE contact_id = ?1",
+        [other.id.0.as_bytes()],
+    )?;
     Ok(())
 }

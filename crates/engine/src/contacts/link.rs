@@ -27,7 +27,15 @@ pub(crate) struct LinkPayload {
 
 impl LinkPayload {
     pub fn to_text(&self) -> String {
-        b64::encode(&[&[VERSION], self.account_id.as_bytes(), self.fingerprint.as_bytes(), &self.token].concat())
+        b64::encode(
+            &[
+                &[VERSION],
+                self.account_id.as_bytes(),
+                self.fingerprint.as_bytes(),
+                &self.token,
+            ]
+            .concat(),
+        )
     }
 
     /// Reads a payload; a whole link is fine too, the part before `#` is cut off.
@@ -53,11 +61,19 @@ pub(crate) fn create(cx: &mut Cx<'_>) -> Outcome<Answer> {
         "INSERT OR REPLACE INTO contacts_link (id, token, created_at, expires_at, uses_max) VALUES (1, ?1, ?2, ?3, ?4)",
         params![token.as_slice(), int(cx.now.0), int(expires_at.0), USES_MAX],
     )?;
-    let registration =
-        TokenRegistration { kind: TokenKind::Link, uses_max: Some(USES_MAX), expires_at_ms: Some(expires_at) };
+    let registration = TokenRegistration {
+        kind: TokenKind::Link,
+        uses_max: Some(USES_MAX),
+        expires_at_ms: Some(expires_at),
+    };
     register_token(cx, &token, &registration)?;
     cx.changed(Topic::InviteLink);
-    let payload = LinkPayload { account_id: me.account_id, fingerprint: me.fingerprint, token }.to_text();
+    let payload = LinkPayload {
+        account_id: me.account_id,
+        fingerprint: me.fingerprint,
+        token,
+    }
+    .to_text();
     let link = InviteLink {
         payload,
         created_at_ms: cx.now,
@@ -75,7 +91,9 @@ pub(crate) fn revoke(cx: &mut Cx<'_>) -> Outcome<Answer> {
 }
 
 fn take_back(cx: &mut Cx<'_>) -> Outcome<()> {
-    let token = cx.db.one("SELECT token FROM contacts_link", [], |row| row.get::<_, [u8; 16]>(0))?;
+    let token = cx.db.one("SELECT token FROM contacts_link", [], |row| {
+        row.get::<_, [u8; 16]>(0)
+    })?;
     if let Some(token) = token {
         drop_token(cx, &token)?;
         cx.db.run("DELETE FROM contacts_link", [])?;
@@ -86,7 +104,9 @@ fn take_back(cx: &mut Cx<'_>) -> Outcome<()> {
 
 /// The relay holds the token: from here on the link works.
 pub(crate) fn on_registered(cx: &mut Cx<'_>, hash: &TokenHash) -> Outcome<()> {
-    let token = cx.db.one("SELECT token FROM contacts_link", [], |row| row.get::<_, [u8; 16]>(0))?;
+    let token = cx.db.one("SELECT token FROM contacts_link", [], |row| {
+        row.get::<_, [u8; 16]>(0)
+    })?;
     if token.is_some_and(|token| token_hash(&token) == *hash) {
         cx.db.run("UPDATE contacts_link SET active = 1", [])?;
         cx.changed(Topic::InviteLink);
@@ -98,15 +118,26 @@ pub(crate) fn view(db: Db<'_>, now: Timestamp) -> Outcome<InviteLinkView> {
     let Some(me) = crate::account::load(db)? else {
         return Ok(InviteLinkView { link: None });
     };
-    let link = db.one("SELECT token, created_at, expires_at, uses_max, active FROM contacts_link", [], |row| {
-        let token = row.get(0)?;
-        Ok(InviteLink {
-            payload: LinkPayload { account_id: me.account_id, fingerprint: me.fingerprint, token }.to_text(),
-            created_at_ms: Timestamp(uint(row.get(1)?)),
-            expires_at_ms: Timestamp(uint(row.get(2)?)),
-            uses_max: row.get(3)?,
-            active: row.get(4)?,
-        })
-    })?;
-    Ok(InviteLinkView { link: link.filter(|link| link.expires_at_ms > now) })
+    let link = db.one(
+        "SELECT token, created_at, expires_at, uses_max, active FROM contacts_link",
+        [],
+        |row| {
+            let token = row.get(0)?;
+            Ok(InviteLink {
+                payload: LinkPayload {
+                    account_id: me.account_id,
+                    fingerprint: me.fingerprint,
+                    token,
+                }
+                .to_text(),
+                created_at_ms: Timestamp(uint(row.get(1)?)),
+                expires_at_ms: Timestamp(uint(row.get(2)?)),
+                uses_max: row.get(3)?,
+                active: row.get(4)?,
+            })
+        },
+    )?;
+    Ok(InviteLinkView {
+        link: link.filter(|link| link.expires_at_ms > now),
+    })
 }

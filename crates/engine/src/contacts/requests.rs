@@ -2,7 +2,10 @@
 //!
 //! A request carries a fresh right for the answer; the answer carries one back. Until then nobody gets a receipt.
 
-use super::{Contact, NewContact, Standing, add, by_fingerprint, line, my_token, named_by, set_names, set_standing, set_their_token};
+use super::{
+    Contact, NewContact, Standing, add, by_fingerprint, line, my_token, named_by, set_names,
+    set_standing, set_their_token,
+};
 use crate::api::{RefusalCode, Reply, SystemEvent};
 use crate::context::{Answer, Cx};
 use crate::error::{Fault, Outcome};
@@ -53,7 +56,11 @@ pub(crate) fn accept_contact(cx: &mut Cx<'_>, contact: &Contact) -> Outcome<()> 
         handle: me.handle.clone(),
         delivery_token: my_token(cx, contact)?.to_vec(),
     };
-    outbox::enqueue(cx, &NewContent::to(contact.id), Body::Acceptance(acceptance))?;
+    outbox::enqueue(
+        cx,
+        &NewContent::to(contact.id),
+        Body::Acceptance(acceptance),
+    )?;
     line(cx, &contact.fingerprint, SystemEvent::RequestAccepted)?;
     messages::owe_receipts_for_request(cx, contact)
 }
@@ -65,8 +72,14 @@ pub(crate) fn decline(cx: &mut Cx<'_>, conversation_id: &ConversationId) -> Outc
         return Err(Fault::refused(RefusalCode::NotFound));
     }
     conversations::delete_rows(cx, conversation_id)?;
-    cx.db.run("DELETE FROM conversations_list WHERE conversation_id = ?1", [conversation_id.as_bytes()])?;
-    cx.db.run("DELETE FROM contacts_list WHERE contact_id = ?1", [contact.id.0.as_bytes()])?;
+    cx.db.run(
+        "DELETE FROM conversations_list WHERE conversation_id = ?1",
+        [conversation_id.as_bytes()],
+    )?;
+    cx.db.run(
+        "DELETE FROM contacts_list WHERE contact_id = ?1",
+        [contact.id.0.as_bytes()],
+    )?;
     cx.changed_conversation(*conversation_id);
     cx.changed(crate::shell::Topic::Account);
     Ok(Answer::Now(Reply::Done))
@@ -97,7 +110,12 @@ pub(crate) fn on_introduction(
     if contact.blocked {
         return Ok(None);
     }
-    set_names(cx, &contact, &introduction.display_name, &introduction.handle)?;
+    set_names(
+        cx,
+        &contact,
+        &introduction.display_name,
+        &introduction.handle,
+    )?;
     set_their_token(cx, &contact, &introduction.answer_token)?;
     match contact.standing {
         // Both wrote first: that is agreement on both sides.
@@ -115,7 +133,11 @@ pub(crate) fn on_introduction(
     by_fingerprint(cx.db, fingerprint)
 }
 
-pub(crate) fn on_acceptance(cx: &mut Cx<'_>, contact: &Contact, acceptance: &Acceptance) -> Outcome<()> {
+pub(crate) fn on_acceptance(
+    cx: &mut Cx<'_>,
+    contact: &Contact,
+    acceptance: &Acceptance,
+) -> Outcome<()> {
     set_names(cx, contact, &acceptance.display_name, &acceptance.handle)?;
     set_their_token(cx, contact, &acceptance.delivery_token)?;
     if contact.standing == Standing::Outgoing {

@@ -2,7 +2,8 @@
 
 use super::{COLUMNS, Contact, Standing, by_id, changed, line, named, read};
 use crate::api::{
-    ContactId, ContactItem, ContactView, ContactsView, RefusalCode, Reply, RequestState, SafetyNumberView, SystemEvent, Trust,
+    ContactId, ContactItem, ContactView, ContactsView, RefusalCode, Reply, RequestState,
+    SafetyNumberView, SystemEvent, Trust,
 };
 use crate::context::{Answer, Cx};
 use crate::error::{Fault, Outcome};
@@ -17,7 +18,10 @@ use securechat_proto::b64;
 const LISTED_MAX: i64 = 2000;
 
 pub(crate) fn open_requests(db: Db<'_>) -> Outcome<u32> {
-    let count = db.number("SELECT count(*) FROM contacts_list WHERE request = 'incoming' AND blocked = 0", [])?;
+    let count = db.number(
+        "SELECT count(*) FROM contacts_list WHERE request = 'incoming' AND blocked = 0",
+        [],
+    )?;
     Ok(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
@@ -36,12 +40,19 @@ pub(crate) fn trust(db: Db<'_>, contact: &Contact) -> Outcome<Trust> {
         return Ok(Trust::Frozen { at_ms });
     }
     if let Some(at_ms) = contact.new_identity_at {
-        return Ok(Trust::NewIdentity { at_ms, was_verified: contact.was_verified });
+        return Ok(Trust::NewIdentity {
+            at_ms,
+            was_verified: contact.was_verified,
+        });
     }
     if let Some(at_ms) = contact.verified_at {
         return Ok(Trust::Verified { at_ms });
     }
-    Ok(if identities::is_held(db, &contact.fingerprint)? { Trust::Unverified } else { Trust::Establishing })
+    Ok(if identities::is_held(db, &contact.fingerprint)? {
+        Trust::Unverified
+    } else {
+        Trust::Establishing
+    })
 }
 
 pub(crate) fn item(db: Db<'_>, contact: &Contact) -> Outcome<ContactItem> {
@@ -59,7 +70,11 @@ pub(crate) fn item(db: Db<'_>, contact: &Contact) -> Outcome<ContactItem> {
 }
 
 fn list(db: Db<'_>, condition: &str) -> Outcome<Vec<Contact>> {
-    db.all(&format!("SELECT {COLUMNS} FROM contacts_list WHERE {condition} LIMIT {LISTED_MAX}"), [], read)
+    db.all(
+        &format!("SELECT {COLUMNS} FROM contacts_list WHERE {condition} LIMIT {LISTED_MAX}"),
+        [],
+        read,
+    )
 }
 
 /// Contacts whose name or handle starts with `text`, favourites first, then by name.
@@ -70,18 +85,36 @@ pub(crate) fn matching(db: Db<'_>, text: &str) -> Outcome<ContactsView> {
         .filter(|contact| {
             wanted.is_empty()
                 || contact.handle.starts_with(&wanted)
-                || contact.title().to_lowercase().split_whitespace().any(|word| word.starts_with(&wanted))
+                || contact
+                    .title()
+                    .to_lowercase()
+                    .split_whitespace()
+                    .any(|word| word.starts_with(&wanted))
                 || contact.title().to_lowercase().starts_with(&wanted)
         })
         .collect();
-    found.sort_by_key(|contact| (!contact.favourite, contact.title().to_lowercase(), contact.id));
-    let contacts = found.iter().map(|contact| item(db, contact)).collect::<Outcome<_>>()?;
+    found.sort_by_key(|contact| {
+        (
+            !contact.favourite,
+            contact.title().to_lowercase(),
+            contact.id,
+        )
+    });
+    let contacts = found
+        .iter()
+        .map(|contact| item(db, contact))
+        .collect::<Outcome<_>>()?;
     Ok(ContactsView { contacts })
 }
 
 pub(crate) fn blocked(db: Db<'_>) -> Outcome<ContactsView> {
     let contacts = list(db, "blocked = 1 ORDER BY added_at")?;
-    Ok(ContactsView { contacts: contacts.iter().map(|contact| item(db, contact)).collect::<Outcome<_>>()? })
+    Ok(ContactsView {
+        contacts: contacts
+            .iter()
+            .map(|contact| item(db, contact))
+            .collect::<Outcome<_>>()?,
+    })
 }
 
 pub(crate) fn one(db: Db<'_>, id: &ContactId) -> Outcome<Option<ContactView>> {
@@ -103,17 +136,30 @@ pub(crate) fn safety_number(db: Db<'_>, id: &ContactId) -> Outcome<Option<Safety
         return Ok(None);
     };
     let number = SafetyNumber::of(&me.fingerprint, &contact.fingerprint);
-    let heads = (identities::head(db, &me.fingerprint)?, identities::head(db, &contact.fingerprint)?);
+    let heads = (
+        identities::head(db, &me.fingerprint)?,
+        identities::head(db, &contact.fingerprint)?,
+    );
     let qr = match heads {
         (Some(ours), Some(theirs)) => QrPayload {
-            shown_by: Side { account: me.fingerprint, head: ours },
-            shown_to: Side { account: contact.fingerprint, head: theirs },
+            shown_by: Side {
+                account: me.fingerprint,
+                head: ours,
+            },
+            shown_to: Side {
+                account: contact.fingerprint,
+                head: theirs,
+            },
         }
         .to_text(),
         _ => String::new(),
     };
     Ok(Some(SafetyNumberView {
-        groups: number.groups().iter().map(|group| (*group).to_owned()).collect(),
+        groups: number
+            .groups()
+            .iter()
+            .map(|group| (*group).to_owned())
+            .collect(),
         qr,
         trust: trust(db, &contact)?,
     }))
@@ -136,7 +182,11 @@ fn mark(cx: &mut Cx<'_>, contact: &Contact, verified: bool) -> Outcome<()> {
         "UPDATE contacts_list SET verified_at = ?2 WHERE contact_id = ?1",
         params![contact.id.0.as_bytes(), verified.then_some(int(cx.now.0))],
     )?;
-    let event = if verified { SystemEvent::Verified } else { SystemEvent::VerificationRemoved };
+    let event = if verified {
+        SystemEvent::Verified
+    } else {
+        SystemEvent::VerificationRemoved
+    };
     line(cx, &contact.fingerprint, event)?;
     vault::touch(cx, vault::CONTACTS)?;
     changed(cx, &contact.fingerprint)
@@ -149,9 +199,10 @@ pub(crate) fn check_qr(cx: &mut Cx<'_>, id: &ContactId, payload: &str) -> Outcom
     if contact.new_identity_at.is_some() {
         return Err(Fault::refused(RefusalCode::NewIdentity));
     }
-    let (Some(ours), Some(theirs)) =
-        (identities::log(cx, &me.fingerprint)?, identities::log(cx, &contact.fingerprint)?)
-    else {
+    let (Some(ours), Some(theirs)) = (
+        identities::log(cx, &me.fingerprint)?,
+        identities::log(cx, &contact.fingerprint)?,
+    ) else {
         return Err(Fault::refused(RefusalCode::NotFound));
     };
     let Ok(scanned) = QrPayload::check(payload, &ours, &theirs) else {
@@ -159,7 +210,9 @@ pub(crate) fn check_qr(cx: &mut Cx<'_>, id: &ContactId, payload: &str) -> Outcom
     };
     let mut matches = scanned.our_log != Freshness::ClaimForks;
     if identities::is_frozen(cx.db, &contact.fingerprint)?.is_some() {
-        let head = b64::decode(payload.trim()).and_then(|bytes| QrPayload::decode(&bytes).ok()).map(|qr| qr.shown_by.head);
+        let head = b64::decode(payload.trim())
+            .and_then(|bytes| QrPayload::decode(&bytes).ok())
+            .map(|qr| qr.shown_by.head);
         matches &= match head {
             Some(head) => identities::thaw_by_scan(cx, &contact.fingerprint, &head)?,
             None => false,

@@ -23,7 +23,13 @@ struct Position {
 }
 
 /// Notes the content's number and tells its place: acceptance time, never before this sender's earlier contents.
-pub(super) fn place(cx: &mut Cx<'_>, sender: &Address, content: &Content, id: &ContentId, accepted_at: Timestamp) -> Outcome<Timestamp> {
+pub(super) fn place(
+    cx: &mut Cx<'_>,
+    sender: &Address,
+    content: &Content,
+    id: &ContentId,
+    accepted_at: Timestamp,
+) -> Outcome<Timestamp> {
     if content.sequence == 0 {
         return Ok(accepted_at);
     }
@@ -51,7 +57,13 @@ pub(super) fn place(cx: &mut Cx<'_>, sender: &Address, content: &Content, id: &C
     Ok(order_at)
 }
 
-fn store(cx: &mut Cx<'_>, sender: &Address, content: &Content, id: &ContentId, order_at: Timestamp) -> Outcome<()> {
+fn store(
+    cx: &mut Cx<'_>,
+    sender: &Address,
+    content: &Content,
+    id: &ContentId,
+    order_at: Timestamp,
+) -> Outcome<()> {
     cx.db.run(
         "INSERT OR REPLACE INTO inbox_positions (device_id, wire_id, highest, order_at, order_id) VALUES (?1, ?2, ?3, ?4, ?5)",
         params![sender.device.as_bytes(), content.conversation_id, int(content.sequence), int(order_at.0), id.as_bytes()],
@@ -60,7 +72,13 @@ fn store(cx: &mut Cx<'_>, sender: &Address, content: &Content, id: &ContentId, o
 }
 
 /// Numbers `first` up to the content's own are missing.
-fn note(cx: &mut Cx<'_>, sender: &Address, content: &Content, first: u64, at: Timestamp) -> Outcome<()> {
+fn note(
+    cx: &mut Cx<'_>,
+    sender: &Address,
+    content: &Content,
+    first: u64,
+    at: Timestamp,
+) -> Outcome<()> {
     let open = cx.db.number(
         "SELECT count(*) FROM inbox_gaps WHERE device_id = ?1 AND wire_id = ?2",
         params![sender.device.as_bytes(), content.conversation_id],
@@ -83,7 +101,12 @@ fn note(cx: &mut Cx<'_>, sender: &Address, content: &Content, first: u64, at: Ti
 
 /// A number that was missing has come: its gap shrinks or closes.
 fn fill(cx: &mut Cx<'_>, sender: &Address, content: &Content) -> Outcome<()> {
-    close(cx, &sender.device, &content.conversation_id, content.sequence)
+    close(
+        cx,
+        &sender.device,
+        &content.conversation_id,
+        content.sequence,
+    )
 }
 
 fn close(cx: &mut Cx<'_>, device: &DeviceId, wire_id: &[u8], sequence: u64) -> Outcome<()> {
@@ -91,7 +114,15 @@ fn close(cx: &mut Cx<'_>, device: &DeviceId, wire_id: &[u8], sequence: u64) -> O
         "SELECT first, last, since, order_at, shown FROM inbox_gaps
          WHERE device_id = ?1 AND wire_id = ?2 AND first <= ?3 AND last >= ?3",
         params![device.as_bytes(), wire_id, int(sequence)],
-        |row| Ok((uint(row.get(0)?), uint(row.get(1)?), row.get::<_, i64>(2)?, row.get::<_, i64>(3)?, row.get::<_, bool>(4)?)),
+        |row| {
+            Ok((
+                uint(row.get(0)?),
+                uint(row.get(1)?),
+                row.get::<_, i64>(2)?,
+                row.get::<_, i64>(3)?,
+                row.get::<_, bool>(4)?,
+            ))
+        },
     )?;
     let Some((first, last, since, order_at, shown)) = gap else {
         return Ok(());
@@ -113,7 +144,12 @@ fn close(cx: &mut Cx<'_>, device: &DeviceId, wire_id: &[u8], sequence: u64) -> O
 }
 
 /// The sender says that this number is gone for good: it counts as received.
-pub(crate) fn on_gone(cx: &mut Cx<'_>, device: &DeviceId, wire_id: &ConversationId, sequence: u64) -> Outcome<()> {
+pub(crate) fn on_gone(
+    cx: &mut Cx<'_>,
+    device: &DeviceId,
+    wire_id: &ConversationId,
+    sequence: u64,
+) -> Outcome<()> {
     close(cx, device, wire_id.as_bytes(), sequence)
 }
 
@@ -166,7 +202,13 @@ pub(crate) fn pump(cx: &mut Cx<'_>) -> Outcome<()> {
         let text = serde_json::to_string(&SystemEvent::Gap).unwrap_or_default();
         // Right before the content that showed the gap.
         let at = Timestamp(order_at.0.saturating_sub(1));
-        messages::insert(cx, &NewRow { text: &text, ..NewRow::new(id, conversation_id, at, "system") })?;
+        messages::insert(
+            cx,
+            &NewRow {
+                text: &text,
+                ..NewRow::new(id, conversation_id, at, "system")
+            },
+        )?;
     }
     Ok(())
 }

@@ -11,9 +11,9 @@ pub(crate) mod writing;
 
 pub(crate) use timeline::preview;
 
-use crate::api::{SystemEvent};
-use crate::context::Cx;
+use crate::api::SystemEvent;
 use crate::contacts::Contact;
+use crate::context::Cx;
 use crate::conversations;
 use crate::error::Outcome;
 use crate::receipts;
@@ -42,7 +42,12 @@ pub(crate) struct NewRow<'a> {
 
 impl<'a> NewRow<'a> {
     /// A line without author; callers set what differs.
-    pub fn new(id: ContentId, conversation_id: ConversationId, at: Timestamp, kind: &'a str) -> Self {
+    pub fn new(
+        id: ContentId,
+        conversation_id: ConversationId,
+        at: Timestamp,
+        kind: &'a str,
+    ) -> Self {
         Self {
             id,
             conversation_id,
@@ -96,17 +101,30 @@ pub(crate) fn insert(cx: &mut Cx<'_>, row: &NewRow<'_>) -> Outcome<bool> {
 }
 
 /// A line of the product's own, at the end of the conversation.
-pub(crate) fn system_line(cx: &mut Cx<'_>, conversation_id: &ConversationId, event: SystemEvent) -> Outcome<()> {
+pub(crate) fn system_line(
+    cx: &mut Cx<'_>,
+    conversation_id: &ConversationId,
+    event: SystemEvent,
+) -> Outcome<()> {
     let id = ContentId(cx.ids.bytes());
     let at = at_the_end(cx, conversation_id)?;
     let text = serde_json::to_string(&event).unwrap_or_default();
-    insert(cx, &NewRow { text: &text, ..NewRow::new(id, *conversation_id, at, "system") })?;
+    insert(
+        cx,
+        &NewRow {
+            text: &text,
+            ..NewRow::new(id, *conversation_id, at, "system")
+        },
+    )?;
     Ok(())
 }
 
 /// A time that sorts behind everything shown: a clock that lags must not put a new line above old ones.
 pub(crate) fn at_the_end(cx: &Cx<'_>, conversation_id: &ConversationId) -> Outcome<Timestamp> {
-    let last = cx.db.number("SELECT max(order_at) FROM messages_rows WHERE conversation_id = ?1", [conversation_id.as_bytes()])?;
+    let last = cx.db.number(
+        "SELECT max(order_at) FROM messages_rows WHERE conversation_id = ?1",
+        [conversation_id.as_bytes()],
+    )?;
     Ok(cx.now.max(Timestamp(crate::store::rows::uint(last))))
 }
 

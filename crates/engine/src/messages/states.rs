@@ -7,9 +7,11 @@ use rusqlite::params;
 use securechat_proto::{ContentId, ConversationId, Timestamp};
 
 pub(crate) fn conversation_of(cx: &Cx<'_>, id: &ContentId) -> Outcome<Option<ConversationId>> {
-    cx.db.one("SELECT conversation_id FROM messages_rows WHERE message_id = ?1", [id.as_bytes()], |row| {
-        Ok(ConversationId(row.get(0)?))
-    })
+    cx.db.one(
+        "SELECT conversation_id FROM messages_rows WHERE message_id = ?1",
+        [id.as_bytes()],
+        |row| Ok(ConversationId(row.get(0)?)),
+    )
 }
 
 fn changed(cx: &mut Cx<'_>, id: &ContentId) -> Outcome<()> {
@@ -29,7 +31,12 @@ pub(crate) fn set(cx: &mut Cx<'_>, id: &ContentId, state: &str) -> Outcome<()> {
 }
 
 /// The relay holds it: its place in the order is the relay's, the same on every device.
-pub(crate) fn on_sent(cx: &mut Cx<'_>, id: &ContentId, accepted_at: Timestamp, expires_at: Timestamp) -> Outcome<()> {
+pub(crate) fn on_sent(
+    cx: &mut Cx<'_>,
+    id: &ContentId,
+    accepted_at: Timestamp,
+    expires_at: Timestamp,
+) -> Outcome<()> {
     let Some(conversation_id) = conversation_of(cx, id)? else {
         return Ok(());
     };

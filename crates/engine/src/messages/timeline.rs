@@ -1,8 +1,8 @@
 //! Messages as screens show them: windows of a conversation, details of one message, the chat list's preview.
 
 use crate::api::{
-    EditInfo, ItemBody, MessageDetailsView, Preview, PreviewKind, Quote, Reaction, RefusalCode, SendState, SystemEvent,
-    TimelineItem, TimelineView,
+    EditInfo, ItemBody, MessageDetailsView, Preview, PreviewKind, Quote, Reaction, RefusalCode,
+    SendState, SystemEvent, TimelineItem, TimelineView,
 };
 use crate::error::Outcome;
 use crate::store::rows::{Db, uint};
@@ -28,7 +28,8 @@ struct Row {
     read_at: Option<i64>,
 }
 
-const COLUMNS: &str = "message_id, from_me, order_at, kind, text, edited, reply_to, state, accepted_at, expires_at,
+const COLUMNS: &str =
+    "message_id, from_me, order_at, kind, text, edited, reply_to, state, accepted_at, expires_at,
     written_at, delivered_at, read_at";
 
 fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
@@ -61,8 +62,15 @@ pub(crate) struct Window {
     pub limit: u32,
 }
 
-pub(crate) fn timeline(db: Db<'_>, conversation_id: &ConversationId, window: &Window) -> Outcome<Option<TimelineView>> {
-    if !db.exists("SELECT 1 FROM conversations_list WHERE conversation_id = ?1", [conversation_id.as_bytes()])? {
+pub(crate) fn timeline(
+    db: Db<'_>,
+    conversation_id: &ConversationId,
+    window: &Window,
+) -> Outcome<Option<TimelineView>> {
+    if !db.exists(
+        "SELECT 1 FROM conversations_list WHERE conversation_id = ?1",
+        [conversation_id.as_bytes()],
+    )? {
         return Ok(None);
     }
     let limit = window.limit.clamp(1, limits::PAGE_ITEMS_MAX);
@@ -100,12 +108,29 @@ pub(crate) fn timeline(db: Db<'_>, conversation_id: &ConversationId, window: &Wi
         [conversation_id.as_bytes()],
         |row| Ok(ContentId(row.get(0)?)),
     )?;
-    let unread = db.number("SELECT count(*) FROM messages_rows WHERE conversation_id = ?1 AND unread = 1", [conversation_id.as_bytes()])?;
-    let items = rows.iter().map(|row| item(db, row)).collect::<Outcome<Vec<_>>>()?;
-    Ok(Some(TimelineView { items, has_older, has_newer, first_unread, unread: u32::try_from(unread).unwrap_or(u32::MAX) }))
+    let unread = db.number(
+        "SELECT count(*) FROM messages_rows WHERE conversation_id = ?1 AND unread = 1",
+        [conversation_id.as_bytes()],
+    )?;
+    let items = rows
+        .iter()
+        .map(|row| item(db, row))
+        .collect::<Outcome<Vec<_>>>()?;
+    Ok(Some(TimelineView {
+        items,
+        has_older,
+        has_newer,
+        first_unread,
+        unread: u32::try_from(unread).unwrap_or(u32::MAX),
+    }))
 }
 
-fn older(db: Db<'_>, conversation_id: &ConversationId, before: Option<(i64, ContentId)>, limit: u32) -> Outcome<Vec<Row>> {
+fn older(
+    db: Db<'_>,
+    conversation_id: &ConversationId,
+    before: Option<(i64, ContentId)>,
+    limit: u32,
+) -> Outcome<Vec<Row>> {
     let (order_at, id) = before.unwrap_or((i64::MAX, ContentId([0xff; 16])));
     let mut rows = db.all(
         &format!(
@@ -119,7 +144,13 @@ fn older(db: Db<'_>, conversation_id: &ConversationId, before: Option<(i64, Cont
     Ok(rows)
 }
 
-fn newer(db: Db<'_>, conversation_id: &ConversationId, after: (i64, ContentId), including: bool, limit: u32) -> Outcome<Vec<Row>> {
+fn newer(
+    db: Db<'_>,
+    conversation_id: &ConversationId,
+    after: (i64, ContentId),
+    including: bool,
+    limit: u32,
+) -> Outcome<Vec<Row>> {
     let comparison = if including { ">=" } else { ">" };
     db.all(
         &format!(
@@ -139,9 +170,13 @@ fn item(db: Db<'_>, row: &Row) -> Outcome<TimelineItem> {
             reply_to: row.reply_to.map(|id| quote(db, id)).transpose()?,
         },
         "deleted" => ItemBody::Deleted,
-        "healing" => ItemBody::Healing { asked_at_ms: time(row.written_at) },
+        "healing" => ItemBody::Healing {
+            asked_at_ms: time(row.written_at),
+        },
         "lost" => ItemBody::Lost,
-        "system" => ItemBody::System { event: serde_json::from_str(&row.text).unwrap_or(SystemEvent::Gap) },
+        "system" => ItemBody::System {
+            event: serde_json::from_str(&row.text).unwrap_or(SystemEvent::Gap),
+        },
         _ => ItemBody::Unsupported,
     };
     Ok(TimelineItem {
@@ -161,9 +196,15 @@ fn state(name: &str) -> SendState {
         "delivered" => SendState::Delivered,
         "read" => SendState::Read,
         "not_delivered" => SendState::NotDelivered,
-        "failed_not_accepted" => SendState::Failed { code: RefusalCode::NotAccepted },
-        "failed_too_long" => SendState::Failed { code: RefusalCode::TooLong },
-        "failed" => SendState::Failed { code: RefusalCode::ServerFailed },
+        "failed_not_accepted" => SendState::Failed {
+            code: RefusalCode::NotAccepted,
+        },
+        "failed_too_long" => SendState::Failed {
+            code: RefusalCode::TooLong,
+        },
+        "failed" => SendState::Failed {
+            code: RefusalCode::ServerFailed,
+        },
         _ => SendState::Queued,
     }
 }
@@ -175,10 +216,18 @@ fn quote(db: Db<'_>, id: ContentId) -> Outcome<Quote> {
         |row| Ok((row.get::<_, bool>(0)?, row.get::<_, String>(1)?)),
     )?;
     Ok(match found {
-        Some((from_me, text)) => {
-            Quote { message_id: id, from_me, text: text.chars().take(QUOTE_CHARS).collect(), available: true }
-        }
-        None => Quote { message_id: id, from_me: false, text: String::new(), available: false },
+        Some((from_me, text)) => Quote {
+            message_id: id,
+            from_me,
+            text: text.chars().take(QUOTE_CHARS).collect(),
+            available: true,
+        },
+        None => Quote {
+            message_id: id,
+            from_me: false,
+            text: String::new(),
+            available: false,
+        },
     })
 }
 
@@ -195,21 +244,34 @@ fn reactions(db: Db<'_>, id: &ContentId) -> Outcome<Vec<Reaction>> {
                 last.from_me |= from_me;
                 last.from_them |= !from_me;
             }
-            None => reactions.push(Reaction { emoji, from_me, from_them: !from_me }),
+            None => reactions.push(Reaction {
+                emoji,
+                from_me,
+                from_them: !from_me,
+            }),
         }
     }
     Ok(reactions)
 }
 
 pub(crate) fn details(db: Db<'_>, id: &ContentId) -> Outcome<Option<MessageDetailsView>> {
-    let row = db.one(&format!("SELECT {COLUMNS} FROM messages_rows WHERE message_id = ?1"), [id.as_bytes()], read)?;
+    let row = db.one(
+        &format!("SELECT {COLUMNS} FROM messages_rows WHERE message_id = ?1"),
+        [id.as_bytes()],
+        read,
+    )?;
     let Some(row) = row else {
         return Ok(None);
     };
     let edits = db.all(
         "SELECT at, text FROM messages_edits WHERE message_id = ?1 ORDER BY at, rowid",
         [id.as_bytes()],
-        |row| Ok(EditInfo { at_ms: time(row.get(0)?), text: row.get(1)? }),
+        |row| {
+            Ok(EditInfo {
+                at_ms: time(row.get(0)?),
+                text: row.get(1)?,
+            })
+        },
     )?;
     let copies = db.number(
         "SELECT count(DISTINCT device_id) FROM outbox_copies WHERE row IN (SELECT row FROM outbox_contents WHERE content_id = ?1)",
@@ -228,7 +290,10 @@ pub(crate) fn details(db: Db<'_>, id: &ContentId) -> Outcome<Option<MessageDetai
 }
 
 /// What the chat list shows of the last message, and when it was.
-pub(crate) fn preview(db: Db<'_>, conversation_id: &ConversationId) -> Outcome<Option<(Timestamp, Preview)>> {
+pub(crate) fn preview(
+    db: Db<'_>,
+    conversation_id: &ConversationId,
+) -> Outcome<Option<(Timestamp, Preview)>> {
     let row = db.one(
         &format!("SELECT {COLUMNS} FROM messages_rows WHERE conversation_id = ?1 ORDER BY order_at DESC, message_id DESC LIMIT 1"),
         [conversation_id.as_bytes()],
@@ -242,7 +307,19 @@ pub(crate) fn preview(db: Db<'_>, conversation_id: &ConversationId) -> Outcome<O
             "system" => PreviewKind::System,
             _ => PreviewKind::Unsupported,
         };
-        let text = if kind == PreviewKind::Text { row.text.chars().take(PREVIEW_CHARS).collect() } else { String::new() };
-        (time(row.order_at), Preview { from_me: row.from_me, kind, text, state: row.state.as_deref().map(state) })
+        let text = if kind == PreviewKind::Text {
+            row.text.chars().take(PREVIEW_CHARS).collect()
+        } else {
+            String::new()
+        };
+        (
+            time(row.order_at),
+            Preview {
+                from_me: row.from_me,
+                kind,
+                text,
+                state: row.state.as_deref().map(state),
+            },
+        )
     }))
 }

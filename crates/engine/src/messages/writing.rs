@@ -81,9 +81,22 @@ pub(crate) fn send_text(
             ..NewRow::new(id, *conversation_id, at, "text")
         },
     )?;
-    cx.db.run("UPDATE conversations_list SET draft = '', archived = 0 WHERE conversation_id = ?1", [conversation_id.as_bytes()])?;
-    let body = Body::Text(Text { body: text.to_owned(), reply_to: reply_to.map(ContentId::to_vec).unwrap_or_default() });
-    outbox::enqueue(cx, &NewContent { content_id: Some(id), ..NewContent::to(contact.id) }, body)?;
+    cx.db.run(
+        "UPDATE conversations_list SET draft = '', archived = 0 WHERE conversation_id = ?1",
+        [conversation_id.as_bytes()],
+    )?;
+    let body = Body::Text(Text {
+        body: text.to_owned(),
+        reply_to: reply_to.map(ContentId::to_vec).unwrap_or_default(),
+    });
+    outbox::enqueue(
+        cx,
+        &NewContent {
+            content_id: Some(id),
+            ..NewContent::to(contact.id)
+        },
+        body,
+    )?;
     typing::stopped(cx, conversation_id);
     Ok(Answer::Now(Reply::Message { message_id: id }))
 }
@@ -135,14 +148,22 @@ pub(crate) fn edit(cx: &mut Cx<'_>, id: &ContentId, text: &str) -> Outcome<Answe
     outbox::enqueue(
         cx,
         &NewContent::to(contact.id),
-        Body::Edit(Edit { target: id.to_vec(), body: text.to_owned() }),
+        Body::Edit(Edit {
+            target: id.to_vec(),
+            body: text.to_owned(),
+        }),
     )?;
     cx.changed_conversation(own.conversation_id);
     Ok(Answer::Now(Reply::Message { message_id: *id }))
 }
 
 /// Keeps the former text as an edit, and shows the new one.
-pub(super) fn rewrite(cx: &mut Cx<'_>, id: &ContentId, text: &str, at: securechat_proto::Timestamp) -> Outcome<()> {
+pub(super) fn rewrite(
+    cx: &mut Cx<'_>,
+    id: &ContentId,
+    text: &str,
+    at: securechat_proto::Timestamp,
+) -> Outcome<()> {
     cx.db.run(
         "INSERT INTO messages_edits (message_id, at, text)
          SELECT message_id, ?2, text FROM messages_rows WHERE message_id = ?1 AND kind = 'text'",
@@ -191,7 +212,11 @@ pub(crate) fn delete(
         if !contact.is_accepted() {
             return Err(Fault::refused(RefusalCode::NotAccepted));
         }
-        outbox::enqueue(cx, &NewContent::to(contact.id), Body::Delete(Delete { targets: told }))?;
+        outbox::enqueue(
+            cx,
+            &NewContent::to(contact.id),
+            Body::Delete(Delete { targets: told }),
+        )?;
     }
     cx.changed_conversation(*conversation_id);
     cx.changed(Topic::Account);
@@ -209,13 +234,22 @@ pub(super) fn erase(cx: &mut Cx<'_>, id: &ContentId) -> Outcome<()> {
 
 /// Removes the row from this device.
 fn forget(cx: &mut Cx<'_>, id: &ContentId) -> Outcome<()> {
-    cx.db.run("DELETE FROM messages_rows WHERE message_id = ?1", [id.as_bytes()])?;
+    cx.db.run(
+        "DELETE FROM messages_rows WHERE message_id = ?1",
+        [id.as_bytes()],
+    )?;
     forget_parts(cx, id)
 }
 
 fn forget_parts(cx: &mut Cx<'_>, id: &ContentId) -> Outcome<()> {
-    cx.db.run("DELETE FROM messages_edits WHERE message_id = ?1", [id.as_bytes()])?;
-    cx.db.run("DELETE FROM messages_reactions WHERE message_id = ?1", [id.as_bytes()])?;
+    cx.db.run(
+        "DELETE FROM messages_edits WHERE message_id = ?1",
+        [id.as_bytes()],
+    )?;
+    cx.db.run(
+        "DELETE FROM messages_reactions WHERE message_id = ?1",
+        [id.as_bytes()],
+    )?;
     cx.deleted = true;
     Ok(())
 }
@@ -233,13 +267,21 @@ pub(crate) fn react(cx: &mut Cx<'_>, id: &ContentId, emoji: &str) -> Outcome<Ans
         return Err(Fault::refused(RefusalCode::NotAccepted));
     }
     set_reaction(cx, id, true, emoji)?;
-    let body = Body::Reaction(Reaction { target: id.to_vec(), emoji: emoji.to_owned() });
+    let body = Body::Reaction(Reaction {
+        target: id.to_vec(),
+        emoji: emoji.to_owned(),
+    });
     outbox::enqueue(cx, &NewContent::to(contact.id), body)?;
     cx.changed_conversation(own.conversation_id);
     Ok(Answer::Now(Reply::Done))
 }
 
-pub(super) fn set_reaction(cx: &mut Cx<'_>, id: &ContentId, from_me: bool, emoji: &str) -> Outcome<()> {
+pub(super) fn set_reaction(
+    cx: &mut Cx<'_>,
+    id: &ContentId,
+    from_me: bool,
+    emoji: &str,
+) -> Outcome<()> {
     if emoji.is_empty() {
         cx.db.run(
             "DELETE FROM messages_reactions WHERE message_id = ?1 AND from_me = ?2",
@@ -256,7 +298,10 @@ pub(super) fn set_reaction(cx: &mut Cx<'_>, id: &ContentId, from_me: bool, emoji
 
 pub(crate) fn retry(cx: &mut Cx<'_>, id: &ContentId) -> Outcome<Answer> {
     let own = row(cx, id)?;
-    let failed = own.state.as_deref().is_some_and(|state| state.starts_with("failed") || state == "not_delivered");
+    let failed = own
+        .state
+        .as_deref()
+        .is_some_and(|state| state.starts_with("failed") || state == "not_delivered");
     if !own.from_me || !failed {
         return Err(Fault::refused(RefusalCode::NotFound));
     }
@@ -269,7 +314,11 @@ pub(crate) fn retry(cx: &mut Cx<'_>, id: &ContentId) -> Outcome<Answer> {
 }
 
 /// Everything up to and including this message was seen.
-pub(crate) fn mark_read(cx: &mut Cx<'_>, conversation_id: &ConversationId, up_to: &ContentId) -> Outcome<Answer> {
+pub(crate) fn mark_read(
+    cx: &mut Cx<'_>,
+    conversation_id: &ConversationId,
+    up_to: &ContentId,
+) -> Outcome<Answer> {
     let position = cx.db.one(
         "SELECT order_at FROM messages_rows WHERE message_id = ?1 AND conversation_id = ?2",
         params![up_to.as_bytes(), conversation_id.as_bytes()],
@@ -286,7 +335,10 @@ pub(crate) fn mark_read(cx: &mut Cx<'_>, conversation_id: &ConversationId, up_to
         |row| Ok(ContentId(row.get(0)?)),
     )?;
     for id in &seen {
-        cx.db.run("UPDATE messages_rows SET unread = 0 WHERE message_id = ?1", [id.as_bytes()])?;
+        cx.db.run(
+            "UPDATE messages_rows SET unread = 0 WHERE message_id = ?1",
+            [id.as_bytes()],
+        )?;
         receipts::owe_read(cx, &contact, id)?;
     }
     if !seen.is_empty() {

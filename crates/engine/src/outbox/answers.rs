@@ -63,17 +63,32 @@ pub(crate) fn on_accepted(cx: &mut Cx<'_>, accepted: Accepted) -> Outcome<()> {
         Answered::Stored => on_stored(cx, &row, &submit_id, result, &accepted),
         Answered::Held => on_held(cx, &row, &submit_id, &accepted),
         Answered::Refused => on_refused(cx, &row, &submit_id),
-        Answered::MailboxFull | Answered::TryLater | Answered::Unspecified => on_later(cx, &row, &submit_id),
+        Answered::MailboxFull | Answered::TryLater | Answered::Unspecified => {
+            on_later(cx, &row, &submit_id)
+        }
     }
 }
 
 fn devices(bytes: &[Vec<u8>]) -> Vec<DeviceId> {
-    bytes.iter().take(limits::DEVICES_PER_ACCOUNT_MAX).filter_map(|id| DeviceId::from_slice(id)).collect()
+    bytes
+        .iter()
+        .take(limits::DEVICES_PER_ACCOUNT_MAX)
+        .filter_map(|id| DeviceId::from_slice(id))
+        .collect()
 }
 
 /// Durable for every named device that is not stale. Stale and missing ones get copies of their own.
-fn on_stored(cx: &mut Cx<'_>, row: &Row, submit_id: &SubmitId, result: &DestinationResult, accepted: &Accepted) -> Outcome<()> {
-    let (stale, missing) = (devices(&result.stale_devices), devices(&result.missing_devices));
+fn on_stored(
+    cx: &mut Cx<'_>,
+    row: &Row,
+    submit_id: &SubmitId,
+    result: &DestinationResult,
+    accepted: &Accepted,
+) -> Outcome<()> {
+    let (stale, missing) = (
+        devices(&result.stale_devices),
+        devices(&result.missing_devices),
+    );
     for device in &stale {
         cx.db.run(
             "DELETE FROM outbox_copies WHERE submit_id = ?1 AND device_id = ?2",
@@ -81,10 +96,22 @@ fn on_stored(cx: &mut Cx<'_>, row: &Row, submit_id: &SubmitId, result: &Destinat
         )?;
         prepare::on_stale(cx, device)?;
     }
-    cx.db.run("UPDATE outbox_copies SET state = 'accepted' WHERE submit_id = ?1", [submit_id.as_bytes()])?;
-    cx.db.run("DELETE FROM outbox_submits WHERE submit_id = ?1", [submit_id.as_bytes()])?;
-    let reached = cx.db.exists("SELECT 1 FROM outbox_copies WHERE row = ?1 AND state = 'accepted'", [row.row])?;
-    let (accepted_at, expires_at) = (Timestamp(accepted.accepted_at_ms), Timestamp(accepted.expires_at_ms));
+    cx.db.run(
+        "UPDATE outbox_copies SET state = 'accepted' WHERE submit_id = ?1",
+        [submit_id.as_bytes()],
+    )?;
+    cx.db.run(
+        "DELETE FROM outbox_submits WHERE submit_id = ?1",
+        [submit_id.as_bytes()],
+    )?;
+    let reached = cx.db.exists(
+        "SELECT 1 FROM outbox_copies WHERE row = ?1 AND state = 'accepted'",
+        [row.row],
+    )?;
+    let (accepted_at, expires_at) = (
+        Timestamp(accepted.accepted_at_ms),
+        Timestamp(accepted.expires_at_ms),
+    );
     if reached {
         states::on_sent(cx, &row.content_id, accepted_at, expires_at)?;
         cx.db.run(
@@ -100,7 +127,10 @@ fn on_stored(cx: &mut Cx<'_>, row: &Row, submit_id: &SubmitId, result: &Destinat
 
 /// The relay knows devices that our copies do not cover: fetch log and bundles, seal for them.
 fn reseal(cx: &mut Cx<'_>, row: &Row) -> Outcome<()> {
-    let times = cx.db.number("SELECT resealed FROM outbox_contents WHERE row = ?1", [row.row])?;
+    let times = cx.db.number(
+        "SELECT resealed FROM outbox_contents WHERE row = ?1",
+        [row.row],
+    )?;
     if times >= RESEALED_MAX {
         return settle(cx, row);
     }
@@ -126,23 +156,43 @@ fn settle(cx: &mut Cx<'_>, row: &Row) -> Outcome<()> {
 
 /// A request beyond the target's daily budget: the relay releases it later.
 fn on_held(cx: &mut Cx<'_>, row: &Row, submit_id: &SubmitId, accepted: &Accepted) -> Outcome<()> {
-    cx.db.run("UPDATE outbox_copies SET state = 'accepted' WHERE submit_id = ?1", [submit_id.as_bytes()])?;
-    cx.db.run("DELETE FROM outbox_submits WHERE submit_id = ?1", [submit_id.as_bytes()])?;
+    cx.db.run(
+        "UPDATE outbox_copies SET state = 'accepted' WHERE submit_id = ?1",
+        [submit_id.as_bytes()],
+    )?;
+    cx.db.run(
+        "DELETE FROM outbox_submits WHERE submit_id = ?1",
+        [submit_id.as_bytes()],
+    )?;
     cx.db.run(
         "UPDATE outbox_contents SET state = 'held', expires_at = ?2, due_at = ?3 WHERE row = ?1",
-        params![row.row, int(accepted.expires_at_ms), int(cx.now.saturating_add_ms(HELD_MS).0)],
+        params![
+            row.row,
+            int(accepted.expires_at_ms),
+            int(cx.now.saturating_add_ms(HELD_MS).0)
+        ],
     )?;
     states::set(cx, &row.content_id, "waiting")
 }
 
 /// No delivery right, unknown account or over budget: one answer for all of them, and one state for the person.
 fn on_refused(cx: &mut Cx<'_>, row: &Row, submit_id: &SubmitId) -> Outcome<()> {
-    cx.db.run("DELETE FROM outbox_submits WHERE submit_id = ?1", [submit_id.as_bytes()])?;
-    cx.db.run("DELETE FROM outbox_copies WHERE submit_id = ?1", [submit_id.as_bytes()])?;
+    cx.db.run(
+        "DELETE FROM outbox_submits WHERE submit_id = ?1",
+        [submit_id.as_bytes()],
+    )?;
+    cx.db.run(
+        "DELETE FROM outbox_copies WHERE submit_id = ?1",
+        [submit_id.as_bytes()],
+    )?;
     if is_confirmed(&row.kind) {
-        cx.db.run("UPDATE outbox_contents SET state = 'failed' WHERE row = ?1", [row.row])?;
+        cx.db.run(
+            "UPDATE outbox_contents SET state = 'failed' WHERE row = ?1",
+            [row.row],
+        )?;
     } else {
-        cx.db.run("DELETE FROM outbox_contents WHERE row = ?1", [row.row])?;
+        cx.db
+            .run("DELETE FROM outbox_contents WHERE row = ?1", [row.row])?;
     }
     states::set(cx, &row.content_id, "failed_not_accepted")
 }
@@ -158,7 +208,12 @@ fn on_later(cx: &mut Cx<'_>, row: &Row, submit_id: &SubmitId) -> Outcome<()> {
 }
 
 /// A device of the contact confirmed that it has opened this content.
-pub(crate) fn on_receipt(cx: &mut Cx<'_>, contact: &Contact, device: &DeviceId, content_id: &ContentId) -> Outcome<()> {
+pub(crate) fn on_receipt(
+    cx: &mut Cx<'_>,
+    contact: &Contact,
+    device: &DeviceId,
+    content_id: &ContentId,
+) -> Outcome<()> {
     let rows = cx.db.all(
         "SELECT row FROM outbox_contents WHERE content_id = ?1 AND contact_id = ?2",
         params![content_id.as_bytes(), contact.id.0.as_bytes()],
@@ -169,10 +224,14 @@ pub(crate) fn on_receipt(cx: &mut Cx<'_>, contact: &Contact, device: &DeviceId, 
             "UPDATE outbox_copies SET state = 'received' WHERE row = ?1 AND device_id = ?2",
             params![row, device.as_bytes()],
         )?;
-        let open = cx.db.exists("SELECT 1 FROM outbox_copies WHERE row = ?1 AND state <> 'received'", [row])?;
+        let open = cx.db.exists(
+            "SELECT 1 FROM outbox_copies WHERE row = ?1 AND state <> 'received'",
+            [row],
+        )?;
         if !open {
             drop_sealed(cx, row)?;
-            cx.db.run("DELETE FROM outbox_contents WHERE row = ?1", [row])?;
+            cx.db
+                .run("DELETE FROM outbox_contents WHERE row = ?1", [row])?;
         }
     }
     Ok(())
@@ -202,15 +261,22 @@ pub(super) fn heal_and_expire(cx: &mut Cx<'_>) -> Outcome<()> {
             give_up(cx, &row)?;
             continue;
         }
-        let accepted = contacts::by_id(cx.db, &row.contact_id)?.is_some_and(|contact| contact.is_accepted());
+        let accepted =
+            contacts::by_id(cx.db, &row.contact_id)?.is_some_and(|contact| contact.is_accepted());
         let next = HEALED_AFTER_MS.get(healed + 1).copied().unwrap_or(TRIED_MS);
         let due_at = int(row.created_at.saturating_add_ms(next).0);
         if !accepted || !is_confirmed(&row.kind) {
-            cx.db.run("UPDATE outbox_contents SET healed = healed + 1, due_at = ?2 WHERE row = ?1", params![row.row, due_at])?;
+            cx.db.run(
+                "UPDATE outbox_contents SET healed = healed + 1, due_at = ?2 WHERE row = ?1",
+                params![row.row, due_at],
+            )?;
             continue;
         }
         // A new encryption under fresh keys; content id and number stay, so the other side shows it once.
-        cx.db.run("DELETE FROM outbox_copies WHERE row = ?1 AND state <> 'received'", [row.row])?;
+        cx.db.run(
+            "DELETE FROM outbox_copies WHERE row = ?1 AND state <> 'received'",
+            [row.row],
+        )?;
         cx.db.run(
             "UPDATE outbox_contents SET healed = healed + 1, state = 'open', due_at = ?2 WHERE row = ?1",
             params![row.row, int(cx.now.0)],
@@ -233,9 +299,13 @@ fn give_up(cx: &mut Cx<'_>, row: &Row) -> Outcome<()> {
     drop_sealed(cx, row.row)?;
     if row.kind == "text" {
         // Kept for "try again".
-        cx.db.run("UPDATE outbox_contents SET state = 'failed' WHERE row = ?1", [row.row])?;
+        cx.db.run(
+            "UPDATE outbox_contents SET state = 'failed' WHERE row = ?1",
+            [row.row],
+        )?;
     } else {
-        cx.db.run("DELETE FROM outbox_contents WHERE row = ?1", [row.row])?;
+        cx.db
+            .run("DELETE FROM outbox_contents WHERE row = ?1", [row.row])?;
     }
     Ok(())
 }
@@ -243,12 +313,23 @@ fn give_up(cx: &mut Cx<'_>, row: &Row) -> Outcome<()> {
 /// The newest counter record the relay holds of this device. A valid one above ours means that another copy of this
 /// store was used in the meantime: it sends nothing old any more.
 pub(crate) fn on_relay_counter(cx: &mut Cx<'_>, record: &[u8], signature: &[u8]) -> Outcome<()> {
-    let (Some((number, _)), Ok(signature)) = (record.split_first_chunk::<8>(), <[u8; 64]>::try_from(signature)) else {
+    let (Some((number, _)), Ok(signature)) = (
+        record.split_first_chunk::<8>(),
+        <[u8; 64]>::try_from(signature),
+    ) else {
         return Ok(());
     };
     let me = cx.me()?;
     let ours = uint(cx.db.number("SELECT counter FROM store_state", [])?);
-    if u64::from_be_bytes(*number) > ours && me.keys.dsk.public().verify(Purpose::Counter, &me.fingerprint, &me.device_id, &[record], &signature) {
+    if u64::from_be_bytes(*number) > ours
+        && me.keys.dsk.public().verify(
+            Purpose::Counter,
+            &me.fingerprint,
+            &me.device_id,
+            &[record],
+            &signature,
+        )
+    {
         account::set_state(cx, AccountState::StaleCopy)?;
     }
     Ok(())

@@ -42,7 +42,11 @@ pub(crate) struct NewContent {
 
 impl NewContent {
     pub fn to(contact_id: ContactId) -> Self {
-        Self { contact_id, content_id: None, only_device: None }
+        Self {
+            contact_id,
+            content_id: None,
+            only_device: None,
+        }
     }
 }
 
@@ -55,7 +59,8 @@ pub(crate) fn enqueue(cx: &mut Cx<'_>, new: &NewContent, body: Body) -> Outcome<
         Numbering::Never | Numbering::Free => 0,
     };
     let content_id = new.content_id.unwrap_or_else(|| ContentId(cx.ids.bytes()));
-    let wire_id = conversations::wire_id_of(cx.db, &new.contact_id)?.ok_or(Fault::Bug("a contact without a conversation"))?;
+    let wire_id = conversations::wire_id_of(cx.db, &new.contact_id)?
+        .ok_or(Fault::Bug("a contact without a conversation"))?;
     let content = Content {
         conversation_id: wire_id.to_vec(),
         content_id: content_id.to_vec(),
@@ -103,12 +108,18 @@ fn kind_name(kind: Kind) -> &'static str {
 
 /// Whether the other side confirms this kind by a receipt, so that it is kept and healed until then.
 pub(crate) fn is_confirmed(kind: &str) -> bool {
-    matches!(kind, "text" | "edit" | "delete" | "reaction" | "acceptance" | "profile")
+    matches!(
+        kind,
+        "text" | "edit" | "delete" | "reaction" | "acceptance" | "profile"
+    )
 }
 
 /// Seals what can be sealed, sends what is sealed.
 pub(crate) fn pump(cx: &mut Cx<'_>) -> Outcome<()> {
-    let Some(me) = cx.me_if_any()?.filter(|me| me.state == crate::api::AccountState::Ready) else {
+    let Some(me) = cx
+        .me_if_any()?
+        .filter(|me| me.state == crate::api::AccountState::Ready)
+    else {
         return Ok(());
     };
     answers::heal_and_expire(cx)?;
@@ -119,7 +130,10 @@ pub(crate) fn pump(cx: &mut Cx<'_>) -> Outcome<()> {
     )?;
     for contact_id in contacts {
         let Some(contact) = contacts::by_id(cx.db, &contact_id)? else {
-            cx.db.run("DELETE FROM outbox_contents WHERE contact_id = ?1", [contact_id.0.as_bytes()])?;
+            cx.db.run(
+                "DELETE FROM outbox_contents WHERE contact_id = ?1",
+                [contact_id.0.as_bytes()],
+            )?;
             continue;
         };
         sealing::seal_open(cx, &me, &contact)?;
@@ -163,7 +177,9 @@ fn transmit(cx: &mut Cx<'_>) -> Outcome<()> {
     )?;
     for (submit_id, frame) in due {
         if cx.live.submitted.len() < SUBMITTED_MAX && cx.live.submitted.insert(submit_id) {
-            cx.emit(Output::Frame { bytes: frame.into() });
+            cx.emit(Output::Frame {
+                bytes: frame.into(),
+            });
         }
     }
     Ok(())
@@ -173,22 +189,40 @@ fn transmit(cx: &mut Cx<'_>) -> Outcome<()> {
 pub(crate) fn hurry(cx: &mut Cx<'_>) -> Outcome<()> {
     cx.live.submitted.clear();
     let now = int(cx.now.0);
-    cx.db.run("UPDATE outbox_submits SET due_at = ?1 WHERE due_at > ?1 AND attempts < 4", [now])?;
-    cx.db.run("UPDATE outbox_contents SET due_at = ?1 WHERE state = 'open' AND due_at > ?1", [now])?;
+    cx.db.run(
+        "UPDATE outbox_submits SET due_at = ?1 WHERE due_at > ?1 AND attempts < 4",
+        [now],
+    )?;
+    cx.db.run(
+        "UPDATE outbox_contents SET due_at = ?1 WHERE state = 'open' AND due_at > ?1",
+        [now],
+    )?;
     Ok(())
 }
 
 pub(crate) fn next_due(cx: &Cx<'_>) -> Outcome<Option<Timestamp>> {
     let now = int(cx.now.0);
     let open = cx.db.number("SELECT min(due_at) FROM outbox_contents WHERE state IN ('open', 'sent', 'held') AND due_at > ?1", [now])?;
-    let submit = cx.db.number("SELECT min(due_at) FROM outbox_submits WHERE due_at > ?1", [now])?;
-    Ok([open, submit].into_iter().filter(|at| *at > 0).min().map(|at| Timestamp(uint(at))))
+    let submit = cx.db.number(
+        "SELECT min(due_at) FROM outbox_submits WHERE due_at > ?1",
+        [now],
+    )?;
+    Ok([open, submit]
+        .into_iter()
+        .filter(|at| *at > 0)
+        .min()
+        .map(|at| Timestamp(uint(at))))
 }
 
 /// Contents and requests that are stored here and not with the relay yet.
 pub(crate) fn pending(db: Db<'_>) -> Outcome<i64> {
-    Ok(db.number("SELECT count(*) FROM outbox_contents WHERE state IN ('open', 'sealed')", [])?
-        + db.number("SELECT count(*) FROM requests_open WHERE transient = 0 AND method IN ('PUT', 'DELETE')", [])?)
+    Ok(db.number(
+        "SELECT count(*) FROM outbox_contents WHERE state IN ('open', 'sealed')",
+        [],
+    )? + db.number(
+        "SELECT count(*) FROM requests_open WHERE transient = 0 AND method IN ('PUT', 'DELETE')",
+        [],
+    )?)
 }
 
 /// The log of this account is there: contents that waited for it may be sealed.
@@ -210,8 +244,13 @@ pub(crate) fn on_accepted_contact(cx: &mut Cx<'_>, contact_id: &ContactId) -> Ou
 
 /// The person accepted a new identity: what was held is addressed and sealed anew; nothing that was sealed for the old
 /// identity leaves any more. Repairs for the old one are answered no more.
-pub(crate) fn on_identity_accepted(cx: &mut Cx<'_>, contact: &Contact, _found: &Fingerprint) -> Outcome<()> {
-    let wire_id = conversations::wire_id_of(cx.db, &contact.id)?.ok_or(Fault::Bug("a contact without a conversation"))?;
+pub(crate) fn on_identity_accepted(
+    cx: &mut Cx<'_>,
+    contact: &Contact,
+    _found: &Fingerprint,
+) -> Outcome<()> {
+    let wire_id = conversations::wire_id_of(cx.db, &contact.id)?
+        .ok_or(Fault::Bug("a contact without a conversation"))?;
     cx.db.run(
         "DELETE FROM outbox_contents WHERE contact_id = ?1 AND (kind NOT IN ('text', 'introduction') OR state NOT IN ('open', 'sealed'))",
         [contact.id.0.as_bytes()],
@@ -227,7 +266,12 @@ pub(crate) fn on_identity_accepted(cx: &mut Cx<'_>, contact: &Contact, _found: &
             continue;
         };
         let sequence = conversations::take_sequence(cx, &contact.id)?;
-        let content = Content { conversation_id: wire_id.to_vec(), sequence, ..content }.encode_to_vec();
+        let content = Content {
+            conversation_id: wire_id.to_vec(),
+            sequence,
+            ..content
+        }
+        .encode_to_vec();
         cx.db.run(
             "UPDATE outbox_contents SET content = ?2, sequence = ?3, state = 'open', due_at = ?4 WHERE row = ?1",
             params![row, content, int(sequence), int(cx.now.0)],
@@ -237,8 +281,10 @@ pub(crate) fn on_identity_accepted(cx: &mut Cx<'_>, contact: &Contact, _found: &
 }
 
 fn drop_sealed(cx: &mut Cx<'_>, row: i64) -> Outcome<()> {
-    cx.db.run("DELETE FROM outbox_submits WHERE row = ?1", [row])?;
-    cx.db.run("DELETE FROM outbox_copies WHERE row = ?1", [row])?;
+    cx.db
+        .run("DELETE FROM outbox_submits WHERE row = ?1", [row])?;
+    cx.db
+        .run("DELETE FROM outbox_copies WHERE row = ?1", [row])?;
     Ok(())
 }
 
@@ -254,12 +300,18 @@ pub(crate) fn take_back(cx: &mut Cx<'_>, content_id: &ContentId) -> Outcome<bool
         return Ok(false);
     };
     cx.deleted = true;
-    let copies = cx.db.number("SELECT count(*) FROM outbox_copies WHERE row = ?1", [row])?;
+    let copies = cx
+        .db
+        .number("SELECT count(*) FROM outbox_copies WHERE row = ?1", [row])?;
     if state == "open" && copies == 0 {
-        cx.db.run("DELETE FROM outbox_contents WHERE row = ?1", [row])?;
+        cx.db
+            .run("DELETE FROM outbox_contents WHERE row = ?1", [row])?;
         return Ok(true);
     }
-    cx.db.run("UPDATE outbox_contents SET content = x'' WHERE row = ?1", [row])?;
+    cx.db.run(
+        "UPDATE outbox_contents SET content = x'' WHERE row = ?1",
+        [row],
+    )?;
     Ok(false)
 }
 

@@ -48,7 +48,11 @@ pub(super) fn bundle(cx: &mut Cx<'_>, address: &Address) -> Outcome<Option<Arc<P
 }
 
 /// Prekeys claimed for this device and not used yet: a proved one-time key, or the last-resort key.
-pub(super) fn prekeys(cx: &mut Cx<'_>, address: &Address, bundle: &PeerBundle) -> Outcome<Option<HandshakeKeys>> {
+pub(super) fn prekeys(
+    cx: &mut Cx<'_>,
+    address: &Address,
+    bundle: &PeerBundle,
+) -> Outcome<Option<HandshakeKeys>> {
     let row = cx.db.one(
         "SELECT one_time FROM identities_bundles WHERE device_id = ?1 AND one_time IS NOT NULL",
         [address.device.as_bytes()],
@@ -57,17 +61,31 @@ pub(super) fn prekeys(cx: &mut Cx<'_>, address: &Address, bundle: &PeerBundle) -
     let Some(stored) = row else {
         return Ok(None);
     };
-    let Some(one_time) = serde_json::from_slice::<Option<OneTimePrekey>>(&stored).ok().flatten() else {
+    let Some(one_time) = serde_json::from_slice::<Option<OneTimePrekey>>(&stored)
+        .ok()
+        .flatten()
+    else {
         return Ok(Some(bundle.last_resort()));
     };
     let Some(log) = identities::log(cx, &address.fingerprint)? else {
         return Ok(None);
     };
     let state = identities::acting(cx, &log)?;
-    let path: Option<Vec<[u8; 32]>> = one_time.path.iter().map(|hash| hash.0.as_slice().try_into().ok()).collect();
+    let path: Option<Vec<[u8; 32]>> = one_time
+        .path
+        .iter()
+        .map(|hash| hash.0.as_slice().try_into().ok())
+        .collect();
     let proved_by = one_time.proved_by.as_ref().map(|bytes| bytes.0.as_slice());
     let keys = path.ok_or(BundleRefused::Malformed).and_then(|path| {
-        bundle.one_time(one_time.index, &one_time.public_key.0, &path, proved_by, &log, &state)
+        bundle.one_time(
+            one_time.index,
+            &one_time.public_key.0,
+            &path,
+            proved_by,
+            &log,
+            &state,
+        )
     });
     Ok(Some(match keys {
         Ok(keys) => keys,
@@ -79,23 +97,37 @@ pub(super) fn prekeys(cx: &mut Cx<'_>, address: &Address, bundle: &PeerBundle) -
 }
 
 pub(super) fn prekeys_used(cx: &mut Cx<'_>, device: &DeviceId) -> Outcome<()> {
-    cx.db.run("UPDATE identities_bundles SET one_time = NULL WHERE device_id = ?1", [device.as_bytes()])?;
+    cx.db.run(
+        "UPDATE identities_bundles SET one_time = NULL WHERE device_id = ?1",
+        [device.as_bytes()],
+    )?;
     Ok(())
 }
 
 /// The relay says that this device's sealing key is too old: its bundle must be fetched before the next sealing.
 pub(super) fn on_stale(cx: &mut Cx<'_>, device: &DeviceId) -> Outcome<()> {
-    cx.db.run("UPDATE identities_bundles SET stale = 1 WHERE device_id = ?1", [device.as_bytes()])?;
+    cx.db.run(
+        "UPDATE identities_bundles SET stale = 1 WHERE device_id = ?1",
+        [device.as_bytes()],
+    )?;
     cx.live.bundles.remove(device);
     Ok(())
 }
 
 /// Takes bundle and prekey of these devices, once at a time and account.
-pub(super) fn claim(cx: &mut Cx<'_>, account_id: AccountId, fingerprint: Fingerprint, devices: Vec<DeviceId>) -> Outcome<()> {
+pub(super) fn claim(
+    cx: &mut Cx<'_>,
+    account_id: AccountId,
+    fingerprint: Fingerprint,
+    devices: Vec<DeviceId>,
+) -> Outcome<()> {
     let request = Request::with_body(
         Method::Post,
         format!("prekeys:{account_id}"),
-        Purpose::ClaimPrekeys { account_id, fingerprint },
+        Purpose::ClaimPrekeys {
+            account_id,
+            fingerprint,
+        },
         format!("/v1/accounts/{account_id}/prekeys"),
         &PrekeyClaim { devices },
     )?;
@@ -103,21 +135,36 @@ pub(super) fn claim(cx: &mut Cx<'_>, account_id: AccountId, fingerprint: Fingerp
     Ok(())
 }
 
-pub(crate) fn on_claimed(cx: &mut Cx<'_>, account_id: AccountId, fingerprint: Fingerprint, body: &[u8]) -> Outcome<()> {
+pub(crate) fn on_claimed(
+    cx: &mut Cx<'_>,
+    account_id: AccountId,
+    fingerprint: Fingerprint,
+    body: &[u8],
+) -> Outcome<()> {
     let Some(answer) = requests::read::<PrekeyBundles>(body) else {
         return inbox::count(cx, "bundle_refused");
     };
-    for claimed in answer.bundles.into_iter().take(securechat_proto::limits::DEVICES_PER_ACCOUNT_MAX) {
+    for claimed in answer
+        .bundles
+        .into_iter()
+        .take(securechat_proto::limits::DEVICES_PER_ACCOUNT_MAX)
+    {
         match take_in(cx, &fingerprint, &claimed)? {
             Ok(()) => {}
-            Err(BundleRefused::LogBehind | BundleRefused::DeviceNotActive) => identities::fetch(cx, account_id, fingerprint)?,
+            Err(BundleRefused::LogBehind | BundleRefused::DeviceNotActive) => {
+                identities::fetch(cx, account_id, fingerprint)?
+            }
             Err(_) => inbox::count(cx, "bundle_refused")?,
         }
     }
     outbox::on_log_held(cx, &fingerprint)
 }
 
-fn take_in(cx: &mut Cx<'_>, fingerprint: &Fingerprint, claimed: &PrekeyBundle) -> Outcome<Result<(), BundleRefused>> {
+fn take_in(
+    cx: &mut Cx<'_>,
+    fingerprint: &Fingerprint,
+    claimed: &PrekeyBundle,
+) -> Outcome<Result<(), BundleRefused>> {
     let Some(log) = identities::log(cx, fingerprint)? else {
         return Ok(Err(BundleRefused::LogBehind));
     };
@@ -125,9 +172,16 @@ fn take_in(cx: &mut Cx<'_>, fingerprint: &Fingerprint, claimed: &PrekeyBundle) -
     let seen = cx.db.one(
         "SELECT number, bundle FROM identities_bundles WHERE device_id = ?1",
         [claimed.device_id.as_bytes()],
-        |row| Ok((crate::store::rows::uint(row.get(0)?), row.get::<_, Vec<u8>>(1)?)),
+        |row| {
+            Ok((
+                crate::store::rows::uint(row.get(0)?),
+                row.get::<_, Vec<u8>>(1)?,
+            ))
+        },
     )?;
-    let seen = seen.as_ref().map(|(number, bytes)| (*number, bytes.as_slice()));
+    let seen = seen
+        .as_ref()
+        .map(|(number, bytes)| (*number, bytes.as_slice()));
     let verified = match bundle::verify(&claimed.bundle.0, &claimed.device_id, &log, &state, seen) {
         Ok(verified) => verified,
         Err(refused) => return Ok(Err(refused)),
@@ -138,7 +192,9 @@ fn take_in(cx: &mut Cx<'_>, fingerprint: &Fingerprint, claimed: &PrekeyBundle) -
          ON CONFLICT (device_id) DO UPDATE SET number = ?2, bundle = ?3, one_time = ?4, stale = 0, fetched_at = ?5",
         params![claimed.device_id.as_bytes(), int(verified.number()), claimed.bundle.0, one_time, int(cx.now.0)],
     )?;
-    cx.live.bundles.insert(claimed.device_id, Arc::new(verified));
+    cx.live
+        .bundles
+        .insert(claimed.device_id, Arc::new(verified));
     Ok(Ok(()))
 }
 
@@ -146,13 +202,21 @@ fn take_in(cx: &mut Cx<'_>, fingerprint: &Fingerprint, claimed: &PrekeyBundle) -
 
 /// All sessions with a device. A state that does not read back counts as none: the next message starts afresh.
 pub(crate) fn sessions(cx: &Cx<'_>, device: &DeviceId) -> Outcome<PeerSessions> {
-    let row = cx.db.one("SELECT state FROM identities_sessions WHERE device_id = ?1", [device.as_bytes()], |row| {
-        Ok(Zeroizing::new(row.get::<_, Vec<u8>>(0)?))
-    })?;
-    Ok(row.and_then(|bytes| PeerSessions::from_bytes(&bytes).ok()).unwrap_or_default())
+    let row = cx.db.one(
+        "SELECT state FROM identities_sessions WHERE device_id = ?1",
+        [device.as_bytes()],
+        |row| Ok(Zeroizing::new(row.get::<_, Vec<u8>>(0)?)),
+    )?;
+    Ok(row
+        .and_then(|bytes| PeerSessions::from_bytes(&bytes).ok())
+        .unwrap_or_default())
 }
 
-pub(crate) fn store_sessions(cx: &mut Cx<'_>, device: &DeviceId, sessions: &PeerSessions) -> Outcome<()> {
+pub(crate) fn store_sessions(
+    cx: &mut Cx<'_>,
+    device: &DeviceId,
+    sessions: &PeerSessions,
+) -> Outcome<()> {
     cx.db.run(
         "INSERT INTO identities_sessions (device_id, state) VALUES (?1, ?2)
          ON CONFLICT (device_id) DO UPDATE SET state = ?2",

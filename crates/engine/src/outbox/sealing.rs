@@ -67,7 +67,10 @@ fn gate(cx: &mut Cx<'_>, contact: &Contact) -> Outcome<Gate> {
 fn seal_one(cx: &mut Cx<'_>, me: &Me, contact: &Contact, open: &Open) -> Outcome<Gate> {
     if open.content.is_empty() {
         // Deleted by its author before it was sealed for everyone: there is nothing left to say.
-        cx.db.run("UPDATE outbox_contents SET state = 'done' WHERE row = ?1", [open.row])?;
+        cx.db.run(
+            "UPDATE outbox_contents SET state = 'done' WHERE row = ?1",
+            [open.row],
+        )?;
         return Ok(Gate::Open);
     }
     if let gate @ (Gate::Closed | Gate::Until(_)) = gate(cx, contact)? {
@@ -76,7 +79,8 @@ fn seal_one(cx: &mut Cx<'_>, me: &Me, contact: &Contact, open: &Open) -> Outcome
         }
         return Ok(gate);
     }
-    let content = Content::decode(open.content.as_slice()).map_err(|_| Fault::Bug("an own content does not read back"))?;
+    let content = Content::decode(open.content.as_slice())
+        .map_err(|_| Fault::Bug("an own content does not read back"))?;
     let Some(body) = body_for(cx, contact, &content)? else {
         return Ok(Gate::Closed);
     };
@@ -84,10 +88,17 @@ fn seal_one(cx: &mut Cx<'_>, me: &Me, contact: &Contact, open: &Open) -> Outcome
     if devices.is_empty() {
         return no_device_left(cx, open);
     }
-    let bytes = Content { body: Some(body), ..with_heads(cx, me, contact, content)? }.encode_to_vec();
+    let bytes = Content {
+        body: Some(body),
+        ..with_heads(cx, me, contact, content)?
+    }
+    .encode_to_vec();
     let mut copies = Vec::with_capacity(devices.len());
     for device in devices {
-        let address = Address { fingerprint: contact.fingerprint, device };
+        let address = Address {
+            fingerprint: contact.fingerprint,
+            device,
+        };
         match seal_for(cx, me, &address, &bytes, ExpiryClass::Durable)? {
             Ok(copy) => copies.push(copy),
             Err(refused) => return on_refused(cx, contact, open, refused),
@@ -106,11 +117,23 @@ fn seal_one(cx: &mut Cx<'_>, me: &Me, contact: &Contact, open: &Open) -> Outcome
 
 /// The form of a content that fits where the two accounts stand; `None`: it waits for the other side's acceptance.
 fn body_for(cx: &mut Cx<'_>, contact: &Contact, content: &Content) -> Outcome<Option<Body>> {
-    let body = content.body.clone().ok_or(Fault::Bug("an own content without a body"))?;
+    let body = content
+        .body
+        .clone()
+        .ok_or(Fault::Bug("an own content without a body"))?;
     match (contact.standing, body) {
         (Standing::Accepted, body) => Ok(Some(body)),
-        (Standing::Unsent | Standing::Outgoing, Body::Text(text)) => contacts::requests::introduce(cx, contact, text).map(Some),
-        (_, body @ (Body::Introduction(_) | Body::Acceptance(_) | Body::Resend(_) | Body::Gone(_) | Body::Repair(_))) => Ok(Some(body)),
+        (Standing::Unsent | Standing::Outgoing, Body::Text(text)) => {
+            contacts::requests::introduce(cx, contact, text).map(Some)
+        }
+        (
+            _,
+            body @ (Body::Introduction(_)
+            | Body::Acceptance(_)
+            | Body::Resend(_)
+            | Body::Gone(_)
+            | Body::Repair(_)),
+        ) => Ok(Some(body)),
         (Standing::Unsent | Standing::Outgoing | Standing::Incoming, _) => Ok(None),
     }
 }
@@ -124,20 +147,32 @@ fn devices_without_copy(cx: &mut Cx<'_>, contact: &Contact, open: &Open) -> Outc
     if state.closed {
         return Ok(Vec::new());
     }
-    let covered = cx.db.all("SELECT device_id FROM outbox_copies WHERE row = ?1", [open.row], |row| Ok(DeviceId(row.get(0)?)))?;
+    let covered = cx.db.all(
+        "SELECT device_id FROM outbox_copies WHERE row = ?1",
+        [open.row],
+        |row| Ok(DeviceId(row.get(0)?)),
+    )?;
     Ok(state
         .devices
         .keys()
-        .filter(|device| open.only_device.is_none_or(|only| only == **device) && !covered.contains(device))
+        .filter(|device| {
+            open.only_device.is_none_or(|only| only == **device) && !covered.contains(device)
+        })
         .copied()
         .collect())
 }
 
 /// Every device has its copy, or there is none: a content that was accepted before is sent, another one is lost.
 fn no_device_left(cx: &mut Cx<'_>, open: &Open) -> Outcome<Gate> {
-    let accepted = cx.db.exists("SELECT 1 FROM outbox_contents WHERE row = ?1 AND accepted_at IS NOT NULL", [open.row])?;
+    let accepted = cx.db.exists(
+        "SELECT 1 FROM outbox_contents WHERE row = ?1 AND accepted_at IS NOT NULL",
+        [open.row],
+    )?;
     let state = if accepted { "sent" } else { "failed" };
-    cx.db.run("UPDATE outbox_contents SET state = ?2 WHERE row = ?1", params![open.row, state])?;
+    cx.db.run(
+        "UPDATE outbox_contents SET state = ?2 WHERE row = ?1",
+        params![open.row, state],
+    )?;
     if !accepted {
         states::set(cx, &open.content_id, "failed_not_accepted")?;
     }
@@ -150,7 +185,9 @@ fn with_heads(cx: &mut Cx<'_>, me: &Me, contact: &Contact, content: Content) -> 
     let peer = identities::head(cx.db, &contact.fingerprint)?;
     let entries = match peer_knows(cx, contact)? {
         Some(known) => match identities::log(cx, &me.fingerprint)? {
-            Some(log) if matches!(log.freshness(&known), Freshness::Behind(_)) => log.entries_for(&known),
+            Some(log) if matches!(log.freshness(&known), Freshness::Behind(_)) => {
+                log.entries_for(&known)
+            }
             _ => Vec::new(),
         },
         None => Vec::new(),
@@ -158,7 +195,11 @@ fn with_heads(cx: &mut Cx<'_>, me: &Me, contact: &Contact, content: Content) -> 
     Ok(Content {
         own_head: own.as_ref().map(identities::head_to_wire),
         peer_head: peer.as_ref().map(identities::head_to_wire),
-        log_entries: if content.log_entries.is_empty() { entries } else { content.log_entries.clone() },
+        log_entries: if content.log_entries.is_empty() {
+            entries
+        } else {
+            content.log_entries.clone()
+        },
         ..content
     })
 }
@@ -170,7 +211,9 @@ fn peer_knows(cx: &Cx<'_>, contact: &Contact) -> Outcome<Option<LogHead>> {
         [contact.id.0.as_bytes()],
         |row| row.get::<_, Option<Vec<u8>>>(0),
     )?;
-    Ok(bytes.flatten().and_then(|bytes| LogHead::decode(&bytes).ok()))
+    Ok(bytes
+        .flatten()
+        .and_then(|bytes| LogHead::decode(&bytes).ok()))
 }
 
 /// One device's envelope, made but not stored.
@@ -197,13 +240,30 @@ fn seal_for(
     let prekeys = prepare::prekeys(cx, address, &bundle)?;
     let mut sessions = sessions(cx, &address.device)?;
     let envelope = EnvelopeId(cx.ids.bytes());
-    let to = Recipient { bundle: &bundle, prekeys: prekeys.as_ref() };
-    match seal::seal(&me.device(), &mut sessions, &to, content, envelope, expiry, cx.now) {
+    let to = Recipient {
+        bundle: &bundle,
+        prekeys: prekeys.as_ref(),
+    };
+    match seal::seal(
+        &me.device(),
+        &mut sessions,
+        &to,
+        content,
+        envelope,
+        expiry,
+        cx.now,
+    ) {
         Ok(sealed) => {
             let used = sealed.prekeys_used;
             let due = sealed.fresh_session_due;
-            let copy = Copy { device: address.device, dsk: bundle.device().dsk.0, envelope, sealed };
-            if due && expiry == ExpiryClass::Durable
+            let copy = Copy {
+                device: address.device,
+                dsk: bundle.device().dsk.0,
+                envelope,
+                sealed,
+            };
+            if due
+                && expiry == ExpiryClass::Durable
                 && let Some(account_id) = identities::account_of(cx.db, &address.fingerprint)?
             {
                 prepare::claim(cx, account_id, address.fingerprint, vec![address.device])?;
@@ -218,8 +278,13 @@ fn seal_for(
         Err(SealError::Corrupt) => {
             // A state that does not read back would block this contact for ever; a fresh session heals it.
             inbox::count(cx, "session_corrupt")?;
-            cx.db.run("DELETE FROM identities_sessions WHERE device_id = ?1", [address.device.as_bytes()])?;
-            Ok(Err(Refused::TooSoon(cx.now.saturating_add_ms(limits::SECOND_MS))))
+            cx.db.run(
+                "DELETE FROM identities_sessions WHERE device_id = ?1",
+                [address.device.as_bytes()],
+            )?;
+            Ok(Err(Refused::TooSoon(
+                cx.now.saturating_add_ms(limits::SECOND_MS),
+            )))
         }
         Err(SealError::NoRandomness(_)) => Err(Fault::NoRandomness),
     }
@@ -240,7 +305,10 @@ fn on_refused(cx: &mut Cx<'_>, contact: &Contact, open: &Open, refused: Refused)
         }
         Refused::TooSoon(until) => Ok(Gate::Until(until)),
         Refused::TooLarge => {
-            cx.db.run("UPDATE outbox_contents SET state = 'failed' WHERE row = ?1", [open.row])?;
+            cx.db.run(
+                "UPDATE outbox_contents SET state = 'failed' WHERE row = ?1",
+                [open.row],
+            )?;
             states::set(cx, &open.content_id, "failed_too_long")?;
             Ok(Gate::Open)
         }
@@ -248,7 +316,13 @@ fn on_refused(cx: &mut Cx<'_>, contact: &Contact, open: &Open, refused: Refused)
 }
 
 /// The frame as it will be sent, again and again as the same bytes, until it is answered.
-fn store_submit(cx: &mut Cx<'_>, me: &Me, contact: &Contact, open: &Open, copies: Vec<Copy>) -> Outcome<()> {
+fn store_submit(
+    cx: &mut Cx<'_>,
+    me: &Me,
+    contact: &Contact,
+    open: &Open,
+    copies: Vec<Copy>,
+) -> Outcome<()> {
     let submit_id = SubmitId(cx.ids.bytes());
     for copy in &copies {
         cx.db.run(
@@ -269,7 +343,10 @@ fn store_submit(cx: &mut Cx<'_>, me: &Me, contact: &Contact, open: &Open, copies
         "INSERT INTO outbox_submits (submit_id, row, frame, due_at, sealed_at) VALUES (?1, ?2, ?3, ?4, ?4)",
         params![submit_id.as_bytes(), open.row, frame, int(cx.now.0)],
     )?;
-    cx.db.run("UPDATE outbox_contents SET state = 'sealed' WHERE row = ?1", [open.row])?;
+    cx.db.run(
+        "UPDATE outbox_contents SET state = 'sealed' WHERE row = ?1",
+        [open.row],
+    )?;
     Ok(())
 }
 
@@ -292,7 +369,10 @@ fn frame(
         .collect();
     let destination = Destination {
         account_id: contact.account_id.to_vec(),
-        token: contact.their_token.map(|token| token.to_vec()).unwrap_or_default(),
+        token: contact
+            .their_token
+            .map(|token| token.to_vec())
+            .unwrap_or_default(),
         envelopes,
     };
     let mut submit = Submit {
@@ -305,16 +385,23 @@ fn frame(
         let request_hash = sha256(&[&submit.encode_to_vec()]);
         (submit.counter, submit.counter_signature) = counter(cx, me, &request_hash)?;
     }
-    Ok(ClientFrame { frame: Some(client_frame::Frame::Submit(submit)) }.encode_to_vec())
+    Ok(ClientFrame {
+        frame: Some(client_frame::Frame::Submit(submit)),
+    }
+    .encode_to_vec())
 }
 
 /// The store counter: number u64 || request hash[32], signed by the DSK. The relay keeps the last one; at connect it
 /// tells whether another copy of this store was used in the meantime.
 fn counter(cx: &mut Cx<'_>, me: &Me, request_hash: &[u8; 32]) -> Outcome<(Vec<u8>, Vec<u8>)> {
     let number = uint(cx.db.number("SELECT counter FROM store_state", [])?) + 1;
-    cx.db.run("UPDATE store_state SET counter = ?1", [int(number)])?;
+    cx.db
+        .run("UPDATE store_state SET counter = ?1", [int(number)])?;
     let record = [number.to_be_bytes().as_slice(), request_hash].concat();
-    let signature = me.keys.dsk.sign(Purpose::Counter, &me.fingerprint, &me.device_id, &[&record]);
+    let signature = me
+        .keys
+        .dsk
+        .sign(Purpose::Counter, &me.fingerprint, &me.device_id, &[&record]);
     Ok((record, signature.to_vec()))
 }
 
@@ -322,7 +409,10 @@ fn counter(cx: &mut Cx<'_>, me: &Me, request_hash: &[u8; 32]) -> Outcome<(Vec<u8
 /// after a minute.
 pub(crate) fn send_ephemeral(cx: &mut Cx<'_>, contact: &Contact, body: Body) -> Outcome<()> {
     let me = cx.me()?;
-    if !cx.live.link.is_ready() || !matches!(gate(cx, contact)?, Gate::Open) || contact.their_token.is_none() {
+    if !cx.live.link.is_ready()
+        || !matches!(gate(cx, contact)?, Gate::Open)
+        || contact.their_token.is_none()
+    {
         return Ok(());
     }
     let Some(wire_id) = crate::conversations::wire_id_of(cx.db, &contact.id)? else {
@@ -344,11 +434,16 @@ pub(crate) fn send_ephemeral(cx: &mut Cx<'_>, contact: &Contact, body: Body) -> 
     .encode_to_vec();
     let mut copies = Vec::new();
     for device in devices {
-        let address = Address { fingerprint: contact.fingerprint, device };
+        let address = Address {
+            fingerprint: contact.fingerprint,
+            device,
+        };
         if sessions(cx, &device)?.needs_prekeys(cx.now) {
             continue;
         }
-        if let Ok((copy, sessions, false)) = seal_for(cx, &me, &address, &content, ExpiryClass::Ephemeral)? {
+        if let Ok((copy, sessions, false)) =
+            seal_for(cx, &me, &address, &content, ExpiryClass::Ephemeral)?
+        {
             store_sessions(cx, &device, &sessions)?;
             copies.push(copy);
         }
@@ -356,7 +451,9 @@ pub(crate) fn send_ephemeral(cx: &mut Cx<'_>, contact: &Contact, body: Body) -> 
     if !copies.is_empty() {
         let submit_id = SubmitId(cx.ids.bytes());
         let bytes = frame(cx, &me, contact, submit_id, copies, ExpiryClass::Ephemeral)?;
-        cx.emit(crate::shell::Output::Frame { bytes: bytes.into() });
+        cx.emit(crate::shell::Output::Frame {
+            bytes: bytes.into(),
+        });
     }
     Ok(())
 }

@@ -11,8 +11,12 @@ const STEPS: [&str; 1] = [include_str!("schema/0001_foundation.sql")];
 pub(super) const VERSION: usize = STEPS.len();
 
 pub(super) fn run(db: &mut Connection) -> Result<(), OpenError> {
-    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(reason)?;
-    let held: u32 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(reason)?;
+    let transaction = db
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(reason)?;
+    let held: u32 = transaction
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(reason)?;
     let held = held as usize;
     if held > VERSION {
         return Err(OpenError::TooNew);
@@ -20,6 +24,8 @@ pub(super) fn run(db: &mut Connection) -> Result<(), OpenError> {
     for step in STEPS.iter().skip(held) {
         transaction.execute_batch(step).map_err(reason)?;
     }
-    transaction.pragma_update(None, "user_version", VERSION as i64).map_err(reason)?;
+    transaction
+        .pragma_update(None, "user_version", VERSION as i64)
+        .map_err(reason)?;
     transaction.commit().map_err(reason)
 }

@@ -20,7 +20,11 @@ impl Db<'_> {
         values: impl Params,
         read: impl FnOnce(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Outcome<Option<T>> {
-        Ok(self.0.prepare_cached(sql)?.query_row(values, read).optional()?)
+        Ok(self
+            .0
+            .prepare_cached(sql)?
+            .query_row(values, read)
+            .optional()?)
     }
 
     /// Reads every row; callers bound the number with LIMIT or by what they store.
@@ -37,7 +41,10 @@ impl Db<'_> {
 
     /// Reads one number; 0 when there is none.
     pub fn number(&self, sql: &str, values: impl Params) -> Outcome<i64> {
-        Ok(self.one(sql, values, |row| row.get::<_, Option<i64>>(0))?.flatten().unwrap_or(0))
+        Ok(self
+            .one(sql, values, |row| row.get::<_, Option<i64>>(0))?
+            .flatten()
+            .unwrap_or(0))
     }
 
     pub fn exists(&self, sql: &str, values: impl Params) -> Outcome<bool> {

@@ -2,8 +2,9 @@
 //! to be full, to forget or to lie. The real proof is the simulator with the real server's rooms.
 
 use opaque_ke::{
-    CipherSuite, CredentialFinalization, CredentialRequest, RegistrationRequest, RegistrationUpload, Ristretto255,
-    ServerLogin, ServerLoginParameters, ServerRegistration, ServerSetup, TripleDh, ksf::Identity,
+    CipherSuite, CredentialFinalization, CredentialRequest, RegistrationRequest,
+    RegistrationUpload, Ristretto255, ServerLogin, ServerLoginParameters, ServerRegistration,
+    ServerSetup, TripleDh, ksf::Identity,
 };
 use rand08::rngs::OsRng;
 use securechat_crypto::primitives::{Library, sha256};
@@ -16,7 +17,9 @@ use securechat_proto::limits;
 use securechat_proto::signing::{self, Primitives, Purpose};
 use securechat_proto::wire::Message;
 use securechat_proto::wire::socket::{self, client_frame, server_frame};
-use securechat_proto::{AccountId, DeviceId, Fingerprint, SessionId, SubmitId, Timestamp, TokenHash};
+use securechat_proto::{
+    AccountId, DeviceId, Fingerprint, SessionId, SubmitId, Timestamp, TokenHash,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub struct Suite;
@@ -28,7 +31,12 @@ impl CipherSuite for Suite {
 }
 
 /// Cheap stretching: the tests are about the engine.
-const STRETCHING: Stretching = Stretching { version: 1, memory_kib: 8 * 1024, iterations: 1, parallelism: 1 };
+const STRETCHING: Stretching = Stretching {
+    version: 1,
+    memory_kib: 8 * 1024,
+    iterations: 1,
+    parallelism: 1,
+};
 
 pub struct Account {
     pub handle: String,
@@ -104,7 +112,13 @@ fn ok<T: serde::Serialize>(body: &T) -> Answer {
 }
 
 fn problem(status: u16, code: Code) -> Answer {
-    let problem = Problem { kind: "about:blank".into(), title: String::new(), status, code, retry_after_s: None };
+    let problem = Problem {
+        kind: "about:blank".into(),
+        title: String::new(),
+        status,
+        code,
+        retry_after_s: None,
+    };
     (status, serde_json::to_vec(&problem).unwrap())
 }
 
@@ -134,10 +148,19 @@ impl Relay {
     }
 
     pub fn account_of(&self, handle: &str) -> Option<AccountId> {
-        self.accounts.iter().find(|(_, account)| account.handle == handle).map(|(id, _)| *id)
+        self.accounts
+            .iter()
+            .find(|(_, account)| account.handle == handle)
+            .map(|(id, _)| *id)
     }
 
-    pub fn http(&mut self, method: Method, path: &str, bearer: Option<&str>, body: &[u8]) -> Answer {
+    pub fn http(
+        &mut self,
+        method: Method,
+        path: &str,
+        bearer: Option<&str>,
+        body: &[u8],
+    ) -> Answer {
         self.seen.extend_from_slice(path.as_bytes());
         self.seen.extend_from_slice(body);
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
@@ -155,16 +178,25 @@ impl Relay {
             (Method::Post, ["accounts", "registration"]) => {
                 let start: RegistrationStart = read(body);
                 let request = RegistrationRequest::<Suite>::deserialize(&start.request.0).unwrap();
-                let answer = ServerRegistration::<Suite>::start(&self.setup, request, start.handle.as_bytes()).unwrap();
+                let answer = ServerRegistration::<Suite>::start(
+                    &self.setup,
+                    request,
+                    start.handle.as_bytes(),
+                )
+                .unwrap();
                 Some(ok(&RegistrationStarted {
                     response: answer.message.serialize().to_vec().into(),
                     stretching: STRETCHING,
                 }))
             }
-            (Method::Put, ["accounts", id]) => Some(self.sign_up(AccountId::parse(id).unwrap(), body)),
+            (Method::Put, ["accounts", id]) => {
+                Some(self.sign_up(AccountId::parse(id).unwrap(), body))
+            }
             (Method::Post, ["sessions", "login"]) => Some(self.login(&read(body))),
             (Method::Post, ["sessions"]) => Some(self.finish_login(read(body))),
-            (Method::Post, ["sessions", "challenge"]) => Some(ok(&Challenge { challenge: vec![7; 32].into() })),
+            (Method::Post, ["sessions", "challenge"]) => Some(ok(&Challenge {
+                challenge: vec![7; 32].into(),
+            })),
             (Method::Post, ["sessions", "device"]) => Some(self.device_session(read(body))),
             (Method::Post, ["sessions", "refresh"]) => Some(self.refresh(&read(body))),
             _ => None,
@@ -199,13 +231,23 @@ impl Relay {
             }
             (Method::Get, ["security-events"]) => ok(&SecurityEvents { events: vec![] }),
             (Method::Get, ["handles", handle]) => match self.account_of(handle) {
-                Some(id) => ok(&HandleInfo { account_id: id, fingerprint: self.accounts[&id].log().fingerprint() }),
+                Some(id) => ok(&HandleInfo {
+                    account_id: id,
+                    fingerprint: self.accounts[&id].log().fingerprint(),
+                }),
                 None => problem(404, Code::NotFound),
             },
             (Method::Get, ["identities", fingerprint]) => {
                 let wanted = Fingerprint::parse(fingerprint).unwrap();
-                match self.accounts.iter().find(|(_, account)| account.log().fingerprint() == wanted) {
-                    Some((id, _)) => ok(&HandleInfo { account_id: *id, fingerprint: wanted }),
+                match self
+                    .accounts
+                    .iter()
+                    .find(|(_, account)| account.log().fingerprint() == wanted)
+                {
+                    Some((id, _)) => ok(&HandleInfo {
+                        account_id: *id,
+                        fingerprint: wanted,
+                    }),
                     None => problem(404, Code::NotFound),
                 }
             }
@@ -213,11 +255,17 @@ impl Relay {
                 let from: usize = query.trim_start_matches("from=").parse().unwrap();
                 let log = &self.accounts[&AccountId::parse(id).unwrap()].log;
                 ok(&LogEntries {
-                    entries: log.iter().skip(from).map(|entry| entry.clone().into()).collect(),
+                    entries: log
+                        .iter()
+                        .skip(from)
+                        .map(|entry| entry.clone().into())
+                        .collect(),
                     head_sequence: log.len() as u64 - 1,
                 })
             }
-            (Method::Post, ["accounts", id, "prekeys"]) => self.claim(AccountId::parse(id).unwrap(), &read(body)),
+            (Method::Post, ["accounts", id, "prekeys"]) => {
+                self.claim(AccountId::parse(id).unwrap(), &read(body))
+            }
             (Method::Put, ["bundle"]) => self.upload(device, &read(body)),
             (Method::Get, ["bundle"]) => {
                 let held = self.bundles.get(&device);
@@ -228,7 +276,8 @@ impl Relay {
                 })
             }
             (Method::Put, ["delivery-tokens", hash]) => {
-                self.tokens.insert(TokenHash::parse(hash).unwrap(), (account, read(body)));
+                self.tokens
+                    .insert(TokenHash::parse(hash).unwrap(), (account, read(body)));
                 (204, vec![])
             }
             (Method::Delete, ["delivery-tokens", hash]) => {
@@ -239,7 +288,9 @@ impl Relay {
                 let write: VaultWrite = read(body);
                 let vault = &mut self.accounts.get_mut(&account).unwrap().vault;
                 let held = vault.get(*name).map_or(0, |(version, _)| *version);
-                if write.version == held + 1 || vault.get(*name) == Some(&(write.version, write.body.0.clone())) {
+                if write.version == held + 1
+                    || vault.get(*name) == Some(&(write.version, write.body.0.clone()))
+                {
                     vault.insert((*name).to_owned(), (write.version, write.body.0));
                     (204, vec![])
                 } else {
@@ -247,7 +298,10 @@ impl Relay {
                 }
             }
             (Method::Get, ["vault", name]) => match self.accounts[&account].vault.get(*name) {
-                Some((version, body)) => ok(&VaultRecord { version: *version, body: body.clone().into() }),
+                Some((version, body)) => ok(&VaultRecord {
+                    version: *version,
+                    body: body.clone().into(),
+                }),
                 None => problem(404, Code::NotFound),
             },
             other => panic!("the engine asked for {other:?}"),
@@ -287,7 +341,10 @@ impl Relay {
     fn sign_up(&mut self, id: AccountId, body: &[u8]) -> Answer {
         let request: SignUp = read(body);
         if let Some(account) = self.accounts.get(&id) {
-            assert_eq!(account.sign_up, body, "a repeated sign-up is the same bytes");
+            assert_eq!(
+                account.sign_up, body,
+                "a repeated sign-up is the same bytes"
+            );
             return ok(&self.tokens(request.session.session_id));
         }
         if self.account_of(&request.handle).is_some() {
@@ -296,12 +353,20 @@ impl Relay {
         let upload = RegistrationUpload::<Suite>::deserialize(&request.record.0).unwrap();
         let account = Account {
             handle: request.handle,
-            record: ServerRegistration::<Suite>::finish(upload).serialize().to_vec(),
+            record: ServerRegistration::<Suite>::finish(upload)
+                .serialize()
+                .to_vec(),
             log: vec![request.genesis.0],
             sign_up: body.to_vec(),
             vault: BTreeMap::new(),
         };
-        assert!(account.log().state().device(&request.session.device_id).is_some());
+        assert!(
+            account
+                .log()
+                .state()
+                .device(&request.session.device_id)
+                .is_some()
+        );
         self.accounts.insert(id, account);
         self.upload(request.session.device_id, &request.bundle);
         self.open_session(id, &request.session);
@@ -310,11 +375,20 @@ impl Relay {
 
     fn login(&mut self, start: &LoginStart) -> Answer {
         let known = self.account_of(&start.handle);
-        let record = known.map(|id| ServerRegistration::<Suite>::deserialize(&self.accounts[&id].record).unwrap());
+        let record = known.map(|id| {
+            ServerRegistration::<Suite>::deserialize(&self.accounts[&id].record).unwrap()
+        });
         let request = CredentialRequest::<Suite>::deserialize(&start.request.0).unwrap();
         let parameters = ServerLoginParameters::default();
-        let started =
-            ServerLogin::start(&mut OsRng, &self.setup, record, request, start.handle.as_bytes(), parameters).unwrap();
+        let started = ServerLogin::start(
+            &mut OsRng,
+            &self.setup,
+            record,
+            request,
+            start.handle.as_bytes(),
+            parameters,
+        )
+        .unwrap();
         let state = sha256(&[&start.request.0]).to_vec();
         self.logins.insert(state.clone(), (known, started.state));
         ok(&LoginStarted {
@@ -327,7 +401,10 @@ impl Relay {
     fn finish_login(&mut self, finish: LoginFinish) -> Answer {
         let (account, login) = self.logins.remove(&finish.login_state.0).unwrap();
         let message = CredentialFinalization::<Suite>::deserialize(&finish.finish.0).unwrap();
-        if login.finish(message, ServerLoginParameters::default()).is_err() {
+        if login
+            .finish(message, ServerLoginParameters::default())
+            .is_err()
+        {
             return problem(401, Code::WrongCredentials);
         }
         let account = account.unwrap();
@@ -337,19 +414,41 @@ impl Relay {
             self.open_session(account, &device.session);
             self.tokens(device.session.session_id)
         });
-        ok(&LoginFinished { account_id: account, fingerprint: self.accounts[&account].log().fingerprint(), tokens })
+        ok(&LoginFinished {
+            account_id: account,
+            fingerprint: self.accounts[&account].log().fingerprint(),
+            tokens,
+        })
     }
 
     fn check_device(&self, account: AccountId, device: &DeviceLogin, proof: &[u8]) {
-        let fields: [&[u8]; 3] = [b"login", device.session.session_id.as_bytes(), &sha256(&[proof])];
-        self.check_signature(account, &device.session.device_id, &fields, &device.signature.0);
+        let fields: [&[u8]; 3] = [
+            b"login",
+            device.session.session_id.as_bytes(),
+            &sha256(&[proof]),
+        ];
+        self.check_signature(
+            account,
+            &device.session.device_id,
+            &fields,
+            &device.signature.0,
+        );
     }
 
-    fn check_signature(&self, account: AccountId, device: &DeviceId, fields: &[&[u8]], signature: &[u8]) {
+    fn check_signature(
+        &self,
+        account: AccountId,
+        device: &DeviceId,
+        fields: &[&[u8]],
+        signature: &[u8],
+    ) {
         let log = self.accounts[&account].log();
         let key = log.state().device(device).unwrap().keys.dsk;
         let message = signing::message(Purpose::Auth, &log.fingerprint(), device, fields);
-        assert!(Library.verify_ed25519(&key, &message, signature.try_into().unwrap()), "the device signs");
+        assert!(
+            Library.verify_ed25519(&key, &message, signature.try_into().unwrap()),
+            "the device signs"
+        );
     }
 
     fn device_session(&mut self, request: DeviceSession) -> Answer {
@@ -378,7 +477,12 @@ impl Relay {
             &sha256(&[&request.refresh_token.0]),
             &request.next_refresh_hash.0,
         ];
-        self.check_signature(session.account, &session.device, &fields, &request.signature.0);
+        self.check_signature(
+            session.account,
+            &session.device,
+            &fields,
+            &request.signature.0,
+        );
         let session = self.sessions.get_mut(&request.session_id).unwrap();
         session.refresh_hash = request.next_refresh_hash.0.clone();
         session.last = body;
@@ -394,12 +498,17 @@ impl Relay {
         if signed.bundle.number <= held.number {
             return problem(409, Code::Conflict);
         }
-        let keys: Vec<[u8; 1216]> = upload.one_time_prekeys.iter().map(|key| key.0.as_slice().try_into().unwrap()).collect();
+        let keys: Vec<[u8; 1216]> = upload
+            .one_time_prekeys
+            .iter()
+            .map(|key| key.0.as_slice().try_into().unwrap())
+            .collect();
         let tree = MerkleTree::build(&Library, keys.iter()).unwrap();
         assert_eq!(tree.root(), signed.bundle.one_time_root);
         held.number = signed.bundle.number;
         held.current = upload.bundle.0.clone();
-        held.trees.insert(held.number, (upload.bundle.0.clone(), tree));
+        held.trees
+            .insert(held.number, (upload.bundle.0.clone(), tree));
         for (index, key) in (0..).zip(&upload.one_time_prekeys) {
             held.stock.push((held.number, index, key.0.clone()));
         }
@@ -407,23 +516,40 @@ impl Relay {
     }
 
     fn claim(&mut self, account: AccountId, claim: &PrekeyClaim) -> Answer {
-        let live: Vec<DeviceId> = self.accounts[&account].log().state().devices.keys().copied().collect();
+        let live: Vec<DeviceId> = self.accounts[&account]
+            .log()
+            .state()
+            .devices
+            .keys()
+            .copied()
+            .collect();
         let bundles = live
             .into_iter()
             .filter(|device| claim.devices.is_empty() || claim.devices.contains(device))
             .filter_map(|device_id| {
                 let held = self.bundles.get_mut(&device_id)?;
-                let one_time = (!held.stock.is_empty()).then(|| held.stock.remove(0)).map(|(number, index, key)| {
-                    let (proved_by, tree) = &held.trees[&number];
-                    OneTimePrekey {
-                        index,
-                        public_key: key.into(),
-                        bundle_number: number,
-                        proved_by: (number != held.number).then(|| proved_by.clone().into()),
-                        path: tree.path(index).unwrap().into_iter().map(|hash| hash.to_vec().into()).collect(),
-                    }
-                });
-                Some(PrekeyBundle { device_id, bundle: held.current.clone().into(), one_time })
+                let one_time = (!held.stock.is_empty()).then(|| held.stock.remove(0)).map(
+                    |(number, index, key)| {
+                        let (proved_by, tree) = &held.trees[&number];
+                        OneTimePrekey {
+                            index,
+                            public_key: key.into(),
+                            bundle_number: number,
+                            proved_by: (number != held.number).then(|| proved_by.clone().into()),
+                            path: tree
+                                .path(index)
+                                .unwrap()
+                                .into_iter()
+                                .map(|hash| hash.to_vec().into())
+                                .collect(),
+                        }
+                    },
+                );
+                Some(PrekeyBundle {
+                    device_id,
+                    bundle: held.current.clone().into(),
+                    one_time,
+                })
             })
             .collect();
         ok(&PrekeyBundles { bundles })
@@ -440,7 +566,12 @@ impl Relay {
     }
 
     /// One frame from a client; answers frames for it, and says which device it proved to be.
-    pub fn frame(&mut self, nonce: &[u8; 32], device: &mut Option<DeviceId>, bytes: &[u8]) -> Result<Vec<Vec<u8>>, u16> {
+    pub fn frame(
+        &mut self,
+        nonce: &[u8; 32],
+        device: &mut Option<DeviceId>,
+        bytes: &[u8],
+    ) -> Result<Vec<Vec<u8>>, u16> {
         self.seen.extend_from_slice(bytes);
         let received = socket::ClientFrame::decode(bytes).unwrap().frame.unwrap();
         match received {
@@ -452,9 +583,15 @@ impl Relay {
                 self.check_signature(account, &proved, &fields, &auth.signature);
                 let first = device.is_none();
                 *device = Some(proved);
-                let (last_counter, last_counter_signature) = self.counters.get(&proved).cloned().unwrap_or_default();
+                let (last_counter, last_counter_signature) =
+                    self.counters.get(&proved).cloned().unwrap_or_default();
                 let expires_at_ms = auth.jwt.split_once('.').unwrap().1.parse().unwrap();
-                let ready = socket::Ready { expires_at_ms, last_counter, last_counter_signature, server_time_ms: self.now.0 };
+                let ready = socket::Ready {
+                    expires_at_ms,
+                    last_counter,
+                    last_counter_signature,
+                    server_time_ms: self.now.0,
+                };
                 let mut answers = vec![frame(server_frame::Frame::Ready(ready))];
                 if first {
                     let mailbox = self.mailboxes.entry(proved).or_default();
@@ -475,21 +612,34 @@ impl Relay {
                 mailbox.rows.retain(|row| row.sequence > cursor);
                 Ok(vec![])
             }
-            client_frame::Frame::Ping(ping) => Ok(vec![frame(server_frame::Frame::Pong(socket::Pong {
-                id: ping.id,
-                server_time_ms: self.now.0,
-            }))]),
+            client_frame::Frame::Ping(ping) => {
+                Ok(vec![frame(server_frame::Frame::Pong(socket::Pong {
+                    id: ping.id,
+                    server_time_ms: self.now.0,
+                }))])
+            }
         }
     }
 
     pub fn deliveries(&mut self, device: &DeviceId) -> Vec<Vec<u8>> {
-        let Some(mailbox) = self.mailboxes.get_mut(device).filter(|mailbox| mailbox.connected) else {
+        let Some(mailbox) = self
+            .mailboxes
+            .get_mut(device)
+            .filter(|mailbox| mailbox.connected)
+        else {
             return vec![];
         };
-        let rows: Vec<Row> = mailbox.rows.iter().filter(|row| row.sequence > mailbox.sent_up_to).cloned().collect();
+        let rows: Vec<Row> = mailbox
+            .rows
+            .iter()
+            .filter(|row| row.sequence > mailbox.sent_up_to)
+            .cloned()
+            .collect();
         mailbox.sent_up_to = rows.last().map_or(mailbox.sent_up_to, |row| row.sequence);
         mailbox.rows.retain(|row| row.durable);
-        rows.into_iter().map(|row| frame(server_frame::Frame::Delivery(row.delivery))).collect()
+        rows.into_iter()
+            .map(|row| frame(server_frame::Frame::Delivery(row.delivery)))
+            .collect()
     }
 
     fn submit(&mut self, submitter: DeviceId, submit: &socket::Submit) -> Option<Vec<u8>> {
@@ -499,7 +649,11 @@ impl Relay {
         }
         let ephemeral = submit.expiry_class == 1;
         self.last_accepted_at = self.now.0.max(self.last_accepted_at + 1);
-        let results = submit.destinations.iter().map(|destination| self.deposit(destination, ephemeral)).collect();
+        let results = submit
+            .destinations
+            .iter()
+            .map(|destination| self.deposit(destination, ephemeral))
+            .collect();
         let accepted = socket::Accepted {
             submit_id: submit.submit_id.clone(),
             accepted_at_ms: self.last_accepted_at,
@@ -507,7 +661,10 @@ impl Relay {
             results,
         };
         if !ephemeral {
-            self.counters.insert(submitter, (submit.counter.clone(), submit.counter_signature.clone()));
+            self.counters.insert(
+                submitter,
+                (submit.counter.clone(), submit.counter_signature.clone()),
+            );
             if self.refuse_submits.is_none() {
                 self.stored += 1;
                 self.accepted.insert(id, accepted.clone());
@@ -516,7 +673,11 @@ impl Relay {
         Some(frame(server_frame::Frame::Accepted(accepted)))
     }
 
-    fn deposit(&mut self, destination: &socket::Destination, ephemeral: bool) -> socket::DestinationResult {
+    fn deposit(
+        &mut self,
+        destination: &socket::Destination,
+        ephemeral: bool,
+    ) -> socket::DestinationResult {
         let answer = |outcome: socket::Outcome| socket::DestinationResult {
             outcome: outcome as i32,
             missing_devices: vec![],
@@ -529,7 +690,11 @@ impl Relay {
         if !destination.token.is_empty() {
             let digest = sha256(&[&destination.token]);
             let hash = TokenHash(digest[..16].try_into().unwrap());
-            if self.tokens.get(&hash).is_none_or(|(owner, _)| *owner != account) {
+            if self
+                .tokens
+                .get(&hash)
+                .is_none_or(|(owner, _)| *owner != account)
+            {
                 return answer(socket::Outcome::Refused);
             }
         }
@@ -538,9 +703,15 @@ impl Relay {
         };
         let live: BTreeSet<DeviceId> = held.log().state().devices.keys().copied().collect();
         let mut result = answer(socket::Outcome::Stored);
-        let named: BTreeSet<DeviceId> =
-            destination.envelopes.iter().map(|envelope| DeviceId::from_slice(&envelope.device_id).unwrap()).collect();
-        result.missing_devices = live.difference(&named).map(|device| device.to_vec()).collect();
+        let named: BTreeSet<DeviceId> = destination
+            .envelopes
+            .iter()
+            .map(|envelope| DeviceId::from_slice(&envelope.device_id).unwrap())
+            .collect();
+        result.missing_devices = live
+            .difference(&named)
+            .map(|device| device.to_vec())
+            .collect();
         for envelope in &destination.envelopes {
             let device = DeviceId::from_slice(&envelope.device_id).unwrap();
             if !live.contains(&device) {
@@ -553,20 +724,31 @@ impl Relay {
             }
             mailbox.next += 1;
             let delivery = socket::Delivery {
-                cursor: if ephemeral { vec![] } else { mailbox.next.to_be_bytes().to_vec() },
+                cursor: if ephemeral {
+                    vec![]
+                } else {
+                    mailbox.next.to_be_bytes().to_vec()
+                },
                 accepted_at_ms: self.last_accepted_at,
                 envelope_id: envelope.envelope_id.clone(),
                 sealing_key_number: envelope.sealing_key_number,
                 expiry_class: u32::from(ephemeral),
                 ciphertext: envelope.ciphertext.clone(),
             };
-            mailbox.rows.push(Row { sequence: mailbox.next, delivery, durable: !ephemeral });
+            mailbox.rows.push(Row {
+                sequence: mailbox.next,
+                delivery,
+                durable: !ephemeral,
+            });
         }
         result
     }
 
     pub fn contains(&self, canary: &[u8]) -> bool {
-        let plain = self.seen.windows(canary.len()).any(|window| window == canary);
+        let plain = self
+            .seen
+            .windows(canary.len())
+            .any(|window| window == canary);
         let encoded = b64::encode(canary);
         let core = &encoded.as_bytes()[..encoded.len() - 2];
         plain || self.seen.windows(core.len()).any(|window| window == core)

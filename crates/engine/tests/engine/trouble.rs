@@ -4,8 +4,17 @@ use crate::world::World;
 use securechat_engine::api::*;
 use securechat_proto::wire::socket::Outcome;
 
-fn count(world: &World, index: usize, conversation_id: securechat_proto::ConversationId, text: &str) -> usize {
-    world.texts(index, conversation_id).iter().filter(|shown| shown.trim_start_matches('>') == text).count()
+fn count(
+    world: &World,
+    index: usize,
+    conversation_id: securechat_proto::ConversationId,
+    text: &str,
+) -> usize {
+    world
+        .texts(index, conversation_id)
+        .iter()
+        .filter(|shown| shown.trim_start_matches('>') == text)
+        .count()
 }
 
 #[test]
@@ -14,11 +23,17 @@ fn written_offline_is_sent_when_the_network_is_back() {
     let (alice, bob, conversation) = world.friends(false);
     world.cut(alice);
     let id = world.text(alice, conversation, "from the train");
-    assert_eq!(world.state(alice, conversation, id), Some(SendState::Queued));
+    assert_eq!(
+        world.state(alice, conversation, id),
+        Some(SendState::Queued)
+    );
     assert_eq!(world.account(alice).connection, Connection::Offline);
     world.uncut(alice);
     assert_eq!(count(&world, bob, conversation, "from the train"), 1);
-    assert_eq!(world.state(alice, conversation, id), Some(SendState::Delivered));
+    assert_eq!(
+        world.state(alice, conversation, id),
+        Some(SendState::Delivered)
+    );
 }
 
 #[test]
@@ -31,7 +46,11 @@ fn sent_to_somebody_offline_arrives_in_order_and_once() {
     }
     world.pass(3_600_000);
     world.uncut(bob);
-    let shown: Vec<String> = world.texts(bob, conversation).into_iter().filter(|text| text.starts_with("number")).collect();
+    let shown: Vec<String> = world
+        .texts(bob, conversation)
+        .into_iter()
+        .filter(|text| text.starts_with("number"))
+        .collect();
     let expected: Vec<String> = (0..30).map(|number| format!("number {number}")).collect();
     assert_eq!(shown, expected);
 }
@@ -50,14 +69,28 @@ fn killed_at_any_boundary_nothing_is_lost_and_nothing_comes_twice() {
             world.pass(400_000);
             for (reader, texts) in [(alice, ["b1", "b2"]), (bob, ["a1", "a2"])] {
                 for text in texts {
-                    assert_eq!(count(&world, reader, conversation, text), 1, "{victim} {moment} {text}");
+                    assert_eq!(
+                        count(&world, reader, conversation, text),
+                        1,
+                        "{victim} {moment} {text}"
+                    );
                 }
             }
             for index in [alice, bob] {
-                assert!(!world.texts(index, conversation).contains(&"healing".to_owned()), "{victim} {moment}");
-                let unsent = world.timeline(index, conversation).into_iter().filter(|item| {
-                    item.from_me && item.state.is_some() && item.state != Some(SendState::Delivered)
-                });
+                assert!(
+                    !world
+                        .texts(index, conversation)
+                        .contains(&"healing".to_owned()),
+                    "{victim} {moment}"
+                );
+                let unsent = world
+                    .timeline(index, conversation)
+                    .into_iter()
+                    .filter(|item| {
+                        item.from_me
+                            && item.state.is_some()
+                            && item.state != Some(SendState::Delivered)
+                    });
                 assert_eq!(unsent.count(), 0, "{victim} {moment}");
             }
         }
@@ -66,10 +99,25 @@ fn killed_at_any_boundary_nothing_is_lost_and_nothing_comes_twice() {
 
 /// A person looks whether the message stands in the conversation before writing it again: the kill may have come
 /// between the commit and the reply.
-fn send_through(world: &mut World, index: usize, conversation: securechat_proto::ConversationId, text: &str) {
+fn send_through(
+    world: &mut World,
+    index: usize,
+    conversation: securechat_proto::ConversationId,
+    text: &str,
+) {
     if count(world, index, conversation, text) == 0 {
-        let command = Command::SendText { conversation_id: conversation, text: text.into(), reply_to: None };
-        world.feed(index, securechat_engine::shell::Input::Command { command_id: 1000, command });
+        let command = Command::SendText {
+            conversation_id: conversation,
+            text: text.into(),
+            reply_to: None,
+        };
+        world.feed(
+            index,
+            securechat_engine::shell::Input::Command {
+                command_id: 1000,
+                command,
+            },
+        );
     }
     world.settle();
 }
@@ -81,14 +129,28 @@ fn a_sign_up_killed_at_any_boundary_ends_in_one_account_or_none() {
         let alice = world.peer(true);
         world.settle();
         world.peers[alice].die_after = Some(moment);
-        let sign_up = Command::SignUp { handle: "alice".into(), password: "correct horse".into(), display_name: String::new() };
-        world.feed(alice, securechat_engine::shell::Input::Command { command_id: 1000, command: sign_up.clone() });
+        let sign_up = Command::SignUp {
+            handle: "alice".into(),
+            password: "correct horse".into(),
+            display_name: String::new(),
+        };
+        world.feed(
+            alice,
+            securechat_engine::shell::Input::Command {
+                command_id: 1000,
+                command: sign_up.clone(),
+            },
+        );
         world.pass(30_000);
         if world.account(alice).state == AccountState::None {
             world.sign_up(alice, "alice");
         }
         assert_eq!(world.account(alice).state, AccountState::Ready, "{moment}");
-        assert_eq!(world.account(alice).connection, Connection::Online, "{moment}");
+        assert_eq!(
+            world.account(alice).connection,
+            Connection::Online,
+            "{moment}"
+        );
         assert_eq!(world.relay.accounts.len(), 1, "{moment}");
     }
 }
@@ -100,10 +162,16 @@ fn a_full_mailbox_is_tried_again_with_the_same_bytes() {
     world.relay.refuse_submits = Some(Outcome::MailboxFull);
     let id = world.text(alice, conversation, "patience");
     world.pass(60_000);
-    assert_eq!(world.state(alice, conversation, id), Some(SendState::Queued));
+    assert_eq!(
+        world.state(alice, conversation, id),
+        Some(SendState::Queued)
+    );
     world.relay.refuse_submits = None;
     world.pass(400_000);
-    assert_eq!(world.state(alice, conversation, id), Some(SendState::Delivered));
+    assert_eq!(
+        world.state(alice, conversation, id),
+        Some(SendState::Delivered)
+    );
     assert_eq!(count(&world, bob, conversation, "patience"), 1);
 }
 
@@ -117,7 +185,10 @@ fn a_held_request_says_waiting() {
     world.relay.refuse_submits = Some(Outcome::Held);
     let id = world.text(alice, conversation, "later then");
     world.pass(3_000);
-    assert_eq!(world.state(alice, conversation, id), Some(SendState::Waiting));
+    assert_eq!(
+        world.state(alice, conversation, id),
+        Some(SendState::Waiting)
+    );
 }
 
 #[test]
@@ -136,7 +207,12 @@ fn a_broken_message_heals_in_place() {
     world.pass(1);
     world.text(alice, conversation, "broken two");
     world.pass(300_000);
-    assert_eq!(count(&world, bob, conversation, "broken one"), 1, "{:?}", world.texts(bob, conversation));
+    assert_eq!(
+        count(&world, bob, conversation, "broken one"),
+        1,
+        "{:?}",
+        world.texts(bob, conversation)
+    );
     assert_eq!(count(&world, bob, conversation, "broken two"), 1);
     assert_eq!(count(&world, bob, conversation, "healing"), 0);
     world.text(alice, conversation, "after");
@@ -147,7 +223,10 @@ fn a_broken_message_heals_in_place() {
 fn forget_sessions(path: &str) {
     let db = rusqlite::Connection::open(path).unwrap();
     let key: String = std::iter::repeat_n("09", 32).collect();
-    db.execute_batch(&format!("PRAGMA key=\"x'{key}'\"; DELETE FROM identities_sessions;")).unwrap();
+    db.execute_batch(&format!(
+        "PRAGMA key=\"x'{key}'\"; DELETE FROM identities_sessions;"
+    ))
+    .unwrap();
 }
 
 #[test]
@@ -160,7 +239,10 @@ fn a_message_without_receipt_is_not_delivered_after_thirty_days() {
     world.settle();
     assert_eq!(world.state(alice, conversation, id), Some(SendState::Sent));
     world.skip(31 * 86_400_000);
-    assert_eq!(world.state(alice, conversation, id), Some(SendState::NotDelivered));
+    assert_eq!(
+        world.state(alice, conversation, id),
+        Some(SendState::NotDelivered)
+    );
 }
 
 #[test]
@@ -178,12 +260,30 @@ fn another_genesis_holds_what_is_written_until_the_person_agrees() {
     world.relay.accounts.get_mut(&old).unwrap().log = log;
     world.text(alice, conversation, "for the old bob");
     world.pass(120_000);
-    assert!(matches!(world.conversation(alice, conversation).trust, Trust::NewIdentity { .. }));
-    assert!(world.lines(alice, conversation).contains(&SystemEvent::NewIdentity));
-    let refused = Command::SendText { conversation_id: conversation, text: "x".into(), reply_to: None };
+    assert!(matches!(
+        world.conversation(alice, conversation).trust,
+        Trust::NewIdentity { .. }
+    ));
+    assert!(
+        world
+            .lines(alice, conversation)
+            .contains(&SystemEvent::NewIdentity)
+    );
+    let refused = Command::SendText {
+        conversation_id: conversation,
+        text: "x".into(),
+        reply_to: None,
+    };
     assert_eq!(world.command(alice, refused), Err(RefusalCode::NewIdentity));
     let contact_id = world.conversation(alice, conversation).contact_id;
-    assert_eq!(world.command(alice, Command::AcceptNewIdentity { contact_id }), Ok(Reply::Done));
+    assert_eq!(
+        world.command(alice, Command::AcceptNewIdentity { contact_id }),
+        Ok(Reply::Done)
+    );
     assert_eq!(world.conversation(alice, conversation).cannot_send, None);
-    assert!(world.lines(alice, conversation).contains(&SystemEvent::NewIdentityAccepted));
+    assert!(
+        world
+            .lines(alice, conversation)
+            .contains(&SystemEvent::NewIdentityAccepted)
+    );
 }

@@ -35,13 +35,25 @@ pub struct World {
 
 impl World {
     pub fn new() -> Self {
-        Self { relay: Relay::new(START), peers: vec![], now: START, sockets: 0, folder: tempfile::tempdir().unwrap() }
+        Self {
+            relay: Relay::new(START),
+            peers: vec![],
+            now: START,
+            sockets: 0,
+            folder: tempfile::tempdir().unwrap(),
+        }
     }
 
     /// A peer with a store in memory, or in an encrypted file (it can then be killed and opened again).
     pub fn peer(&mut self, durable: bool) -> usize {
         let index = self.peers.len();
-        let path = durable.then(|| self.folder.path().join(format!("{index}.db")).to_string_lossy().into_owned());
+        let path = durable.then(|| {
+            self.folder
+                .path()
+                .join(format!("{index}.db"))
+                .to_string_lossy()
+                .into_owned()
+        });
         self.peers.push(Peer {
             engine: None,
             path,
@@ -63,7 +75,10 @@ impl World {
         let peer = &mut self.peers[index];
         peer.opened += 1;
         let store = match &peer.path {
-            Some(path) => Store::File { path: path.clone(), key: Some(Key::new([9; 32])) },
+            Some(path) => Store::File {
+                path: path.clone(),
+                key: Some(Key::new([9; 32])),
+            },
             None => Store::Memory,
         };
         let mut seed = [index as u8 + 1; 32];
@@ -92,7 +107,9 @@ impl World {
     pub fn cut(&mut self, index: usize) {
         self.peers[index].online = false;
         self.drop_socket(index);
-        self.peers[index].inbox.push_back(Input::Disconnected { code: None });
+        self.peers[index]
+            .inbox
+            .push_back(Input::Disconnected { code: None });
         self.settle();
     }
 
@@ -103,7 +120,9 @@ impl World {
 
     /// Feeds one input; its outputs are carried out at once, answers wait in the peer's queue.
     pub fn feed(&mut self, index: usize, input: Input) {
-        let Some(engine) = self.peers[index].engine.as_mut() else { return };
+        let Some(engine) = self.peers[index].engine.as_mut() else {
+            return;
+        };
         let outputs = engine.handle(input, self.now).expect("the engine goes on");
         if let Some(left) = &mut self.peers[index].die_after {
             if *left == 0 {
@@ -123,12 +142,24 @@ impl World {
     fn carry_out(&mut self, index: usize, output: Output) {
         let online = self.peers[index].online;
         match output {
-            Output::Reply { command_id, result } => self.peers[index].replies.push((command_id, result)),
+            Output::Reply { command_id, result } => {
+                self.peers[index].replies.push((command_id, result))
+            }
             Output::Changed { .. } => {}
-            Output::Request { request_id, method, path, bearer, body } => {
+            Output::Request {
+                request_id,
+                method,
+                path,
+                bearer,
+                body,
+            } => {
                 let input = if online {
                     let (status, body) = self.relay.http(method, &path, bearer.as_deref(), &body.0);
-                    Input::Response { request_id, status, body: body.into() }
+                    Input::Response {
+                        request_id,
+                        status,
+                        body: body.into(),
+                    }
                 } else {
                     Input::RequestFailed { request_id }
                 };
@@ -136,7 +167,9 @@ impl World {
             }
             Output::Connect => {
                 if !online {
-                    self.peers[index].inbox.push_back(Input::Disconnected { code: None });
+                    self.peers[index]
+                        .inbox
+                        .push_back(Input::Disconnected { code: None });
                     return;
                 }
                 self.sockets += 1;
@@ -145,26 +178,43 @@ impl World {
                 self.drop_socket(index);
                 self.peers[index].socket = Some((nonce, None));
                 let hello = self.relay.hello(nonce);
-                self.peers[index].inbox.extend([Input::Connected, Input::Frame { bytes: hello.into() }]);
+                self.peers[index].inbox.extend([
+                    Input::Connected,
+                    Input::Frame {
+                        bytes: hello.into(),
+                    },
+                ]);
             }
             Output::Disconnect => {
                 self.drop_socket(index);
-                self.peers[index].inbox.push_back(Input::Disconnected { code: None });
+                self.peers[index]
+                    .inbox
+                    .push_back(Input::Disconnected { code: None });
             }
             Output::Frame { bytes } => {
-                let Some((nonce, mut device)) = self.peers[index].socket else { return };
+                let Some((nonce, mut device)) = self.peers[index].socket else {
+                    return;
+                };
                 match self.relay.frame(&nonce, &mut device, &bytes.0) {
                     Ok(frames) => {
                         self.peers[index].socket = Some((nonce, device));
-                        self.peers[index].inbox.extend(frames.into_iter().map(|bytes| Input::Frame { bytes: bytes.into() }));
+                        self.peers[index]
+                            .inbox
+                            .extend(frames.into_iter().map(|bytes| Input::Frame {
+                                bytes: bytes.into(),
+                            }));
                     }
                     Err(code) => {
                         self.drop_socket(index);
-                        self.peers[index].inbox.push_back(Input::Disconnected { code: Some(code) });
+                        self.peers[index]
+                            .inbox
+                            .push_back(Input::Disconnected { code: Some(code) });
                     }
                 }
             }
-            Output::Notify { title, preview, .. } => self.peers[index].notified.push((title, preview)),
+            Output::Notify { title, preview, .. } => {
+                self.peers[index].notified.push((title, preview))
+            }
             Output::Erase => self.peers[index].erased = true,
         }
     }
@@ -177,7 +227,11 @@ impl World {
             for index in 0..self.peers.len() {
                 if let Some((_, Some(device))) = self.peers[index].socket {
                     let frames = self.relay.deliveries(&device);
-                    self.peers[index].inbox.extend(frames.into_iter().map(|bytes| Input::Frame { bytes: bytes.into() }));
+                    self.peers[index]
+                        .inbox
+                        .extend(frames.into_iter().map(|bytes| Input::Frame {
+                            bytes: bytes.into(),
+                        }));
                 }
                 if let Some(input) = self.peers[index].inbox.pop_front() {
                     self.feed(index, input);
@@ -197,7 +251,12 @@ impl World {
             assert!(round < 50_000, "deadlines do not end");
             self.settle();
             let due = |peer: &Peer| peer.engine.as_ref().and_then(Engine::next_deadline);
-            let next = self.peers.iter().filter_map(due).min().filter(|at| *at <= end);
+            let next = self
+                .peers
+                .iter()
+                .filter_map(due)
+                .min()
+                .filter(|at| *at <= end);
             let Some(next) = next else { break };
             self.now = Timestamp(next.0.max(self.now.0));
             self.relay.now = self.now;
@@ -227,10 +286,20 @@ impl World {
     pub fn command(&mut self, index: usize, command: Command) -> Result<Reply, RefusalCode> {
         let id = self.peers[index].next_command;
         self.peers[index].next_command += 1;
-        self.feed(index, Input::Command { command_id: id, command });
+        self.feed(
+            index,
+            Input::Command {
+                command_id: id,
+                command,
+            },
+        );
         self.settle();
-        let answers: Vec<CommandResult> =
-            self.peers[index].replies.iter().filter(|(answered, _)| *answered == id).map(|(_, result)| result.clone()).collect();
+        let answers: Vec<CommandResult> = self.peers[index]
+            .replies
+            .iter()
+            .filter(|(answered, _)| *answered == id)
+            .map(|(_, result)| result.clone())
+            .collect();
         assert_eq!(answers.len(), 1, "a command is answered once");
         match answers.into_iter().next().unwrap() {
             CommandResult::Ok { reply } => Ok(reply),
@@ -243,8 +312,11 @@ impl World {
     }
 
     pub fn sign_up(&mut self, index: usize, handle: &str) {
-        let command =
-            Command::SignUp { handle: handle.into(), password: "correct horse".into(), display_name: handle.to_uppercase() };
+        let command = Command::SignUp {
+            handle: handle.into(),
+            password: "correct horse".into(),
+            display_name: handle.to_uppercase(),
+        };
         assert_eq!(self.command(index, command), Ok(Reply::Done));
         self.pass(3_000);
     }
@@ -257,28 +329,53 @@ impl World {
         let conversation = self.add(alice, "bob");
         self.text(alice, conversation, "hello bob");
         self.pass(3_000);
-        assert_eq!(self.command(bob, Command::AcceptRequest { conversation_id: conversation }), Ok(Reply::Done));
+        assert_eq!(
+            self.command(
+                bob,
+                Command::AcceptRequest {
+                    conversation_id: conversation
+                }
+            ),
+            Ok(Reply::Done)
+        );
         self.pass(5_000);
         (alice, bob, conversation)
     }
 
     pub fn add(&mut self, index: usize, handle: &str) -> ConversationId {
-        let by = ContactAddress::Handle { handle: handle.into() };
+        let by = ContactAddress::Handle {
+            handle: handle.into(),
+        };
         match self.command(index, Command::AddContact { by }) {
-            Ok(Reply::Conversation { conversation_id, .. }) => conversation_id,
+            Ok(Reply::Conversation {
+                conversation_id, ..
+            }) => conversation_id,
             other => panic!("{other:?}"),
         }
     }
 
     pub fn text(&mut self, index: usize, conversation_id: ConversationId, text: &str) -> ContentId {
-        match self.command(index, Command::SendText { conversation_id, text: text.into(), reply_to: None }) {
+        match self.command(
+            index,
+            Command::SendText {
+                conversation_id,
+                text: text.into(),
+                reply_to: None,
+            },
+        ) {
             Ok(Reply::Message { message_id }) => message_id,
             other => panic!("{other:?}"),
         }
     }
 
     pub fn timeline(&self, index: usize, conversation_id: ConversationId) -> Vec<TimelineItem> {
-        let query = Query::Timeline { conversation_id, before: None, after: None, around: None, limit: 200 };
+        let query = Query::Timeline {
+            conversation_id,
+            before: None,
+            after: None,
+            around: None,
+            limit: 200,
+        };
         match self.query(index, query) {
             View::Timeline(view) => view.items,
             other => panic!("{other:?}"),
@@ -290,7 +387,9 @@ impl World {
         self.timeline(index, conversation_id)
             .into_iter()
             .filter_map(|item| match item.body {
-                ItemBody::Text { text, .. } => Some(format!("{}{text}", if item.from_me { ">" } else { "" })),
+                ItemBody::Text { text, .. } => {
+                    Some(format!("{}{text}", if item.from_me { ">" } else { "" }))
+                }
                 ItemBody::Deleted => Some("deleted".into()),
                 ItemBody::Healing { .. } => Some("healing".into()),
                 ItemBody::Lost => Some("lost".into()),
@@ -310,8 +409,16 @@ impl World {
             .collect()
     }
 
-    pub fn state(&self, index: usize, conversation_id: ConversationId, id: ContentId) -> Option<SendState> {
-        self.timeline(index, conversation_id).into_iter().find(|item| item.message_id == id)?.state
+    pub fn state(
+        &self,
+        index: usize,
+        conversation_id: ConversationId,
+        id: ContentId,
+    ) -> Option<SendState> {
+        self.timeline(index, conversation_id)
+            .into_iter()
+            .find(|item| item.message_id == id)?
+            .state
     }
 
     pub fn account(&self, index: usize) -> AccountView {
