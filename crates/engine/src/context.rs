@@ -19,7 +19,7 @@ use std::sync::Arc;
 pub(crate) struct Live {
     pub link: Link,
     /// Commands whose answer comes with a request's response.
-    pub waiting: BTreeMap<RequestId, u32>,
+    pub waiting: BTreeMap<RequestId, Vec<u32>>,
     /// Requests that a shell carries at the moment.
     pub in_flight: BTreeSet<RequestId>,
     /// Submits that were put on the present socket.
@@ -112,23 +112,30 @@ impl<'a> Cx<'a> {
         Ok(self.live.me.clone())
     }
 
-    /// Answers the command that waits for `request_id`, if one does.
+    /// Answers every command that waits for `request_id`.
     pub fn answer(&mut self, request_id: &RequestId, result: Result<Reply, Refusal>) {
-        if let Some(command_id) = self.live.waiting.remove(request_id) {
-            self.reply(command_id, result);
+        for command_id in self.live.waiting.remove(request_id).unwrap_or_default() {
+            self.reply(command_id, result.clone());
         }
     }
 
     /// Lets the command in work be answered by the response to `request_id`.
     pub fn wait_for(&mut self, request_id: RequestId) -> Answer {
         if let Some(command_id) = self.command_id {
-            if let Some(earlier) = self.live.waiting.insert(request_id, command_id) {
-                // Two commands wait for the same request: the earlier one is answered with the later one's result
-                // only if we kept both, so it is told that a newer one took over.
-                self.reply(earlier, Ok(Reply::Done));
-            }
+            self.live
+                .waiting
+                .entry(request_id)
+                .or_default()
+                .push(command_id);
         }
         Answer::Later
+    }
+
+    /// Lets the commands that wait for one request wait for its successor.
+    pub fn hand_over(&mut self, from: &RequestId, to: RequestId) {
+        if let Some(commands) = self.live.waiting.remove(from) {
+            self.live.waiting.entry(to).or_default().extend(commands);
+        }
     }
 
     pub fn reply(&mut self, command_id: u32, result: Result<Reply, Refusal>) {

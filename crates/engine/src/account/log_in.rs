@@ -97,9 +97,7 @@ pub(crate) fn on_started(cx: &mut Cx<'_>, id: &RequestId, body: &[u8]) -> Outcom
         &body,
     )?;
     let finish = requests::send(cx, request.without_session().transient())?;
-    if let Some(command_id) = cx.live.waiting.remove(id) {
-        cx.live.waiting.insert(finish, command_id);
-    }
+    cx.hand_over(id, finish);
     Ok(())
 }
 

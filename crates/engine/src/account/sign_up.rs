@@ -133,9 +133,7 @@ pub(crate) fn on_registration(cx: &mut Cx<'_>, id: &RequestId, body: &[u8]) -> O
     let request =
         Request::with_body(Method::Put, SIGN_UP, Purpose::SignUp, path, &body)?.without_session();
     let sign_up = requests::send(cx, request)?;
-    if let Some(command_id) = cx.live.waiting.remove(id) {
-        cx.live.waiting.insert(sign_up, command_id);
-    }
+    cx.hand_over(id, sign_up);
     cx.changed(Topic::Account);
     Ok(())
 }
