@@ -394,7 +394,7 @@ export function answer(query: Query, empty = false): View {
           { key: 'accounts.devices', columns: ['accounts_devices.dsk'], kept_days: null },
           { key: 'accounts.sessions', columns: ['accounts_sessions.session_id'], kept_days: 90 },
           { key: 'accounts.security_events', columns: ['accounts_security_events.kind'], kept_days: 30 },
-          { key: 'mailbox.envelopes', columns: ['mailbox_envelopes.body'], kept_days: 30 },
+          { key: 'mailbox.envelope', columns: ['mailbox_envelopes.body'], kept_days: 30 },
           { key: 'something.new', columns: ['something_new.column'], kept_days: 1 },
         ],
       };

@@ -87,10 +87,9 @@ export function MessageList({
     });
 
   const toEnd = useCallback(() => {
-    if (rows.length > 0) list.current?.scrollToIndex(rows.length - 1, { align: 'end' });
     const element = scroller.current;
     if (element) element.scrollTop = element.scrollHeight;
-  }, [rows.length]);
+  }, []);
 
   useLayoutEffect(() => {
     if (found === null && atEnd.current && !timeline.has_newer) toEnd();

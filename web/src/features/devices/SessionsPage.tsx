@@ -71,7 +71,7 @@ export function SessionsPage({ onBack }: { onBack: () => void }) {
             {current.map((session) => (
               <DeviceCard
                 key={session.session_id}
-                name={session.name}
+                name={session.name || _('sessions.noName')}
                 current
                 detail={_('sessions.signedIn', { when: moment(session.created_at_ms) })}
               />
@@ -88,7 +88,7 @@ export function SessionsPage({ onBack }: { onBack: () => void }) {
               {others.map((session) => (
                 <DeviceCard
                   key={session.session_id}
-                  name={session.name}
+                  name={session.name || _('sessions.noName')}
                   current={false}
                   detail={_('sessions.used', {
                     created: moment(session.created_at_ms),
@@ -98,7 +98,9 @@ export function SessionsPage({ onBack }: { onBack: () => void }) {
                     <Button
                       variant="outline"
                       size="sm"
-                      onClick={() => setEnding({ id: session.session_id, name: session.name })}
+                      onClick={() =>
+                        setEnding({ id: session.session_id, name: session.name || _('sessions.noName') })
+                      }
                     >
                       {_('sessions.end')}
                     </Button>

@@ -37,9 +37,11 @@ export function AboutPage({
               <span>{server.version}</span>
             </SettingRow>
           )}
-          <SettingRow title={_('about.device')}>
-            <span>{deviceName}</span>
-          </SettingRow>
+          {deviceName !== '' && (
+            <SettingRow title={_('about.device')}>
+              <span>{deviceName}</span>
+            </SettingRow>
+          )}
         </SettingCard>
       </Section>
       <Section title={_('about.protects')}>

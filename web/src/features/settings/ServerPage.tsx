@@ -1,6 +1,8 @@
 import { useLingui } from '@lingui/react';
 import {
   Database,
+  Gauge,
+  Hourglass,
   Inbox,
   KeyRound,
   Link2,
@@ -9,6 +11,7 @@ import {
   MonitorSmartphone,
   Minus,
   ScrollText,
+  Send,
   Server,
   User,
   type LucideIcon,
@@ -144,11 +147,19 @@ function useFactWords(): (key: string) => FactWords {
         return { icon: Database, title: _('server.records'), detail: _('server.recordsDetail') };
       case 'server.own':
         return { icon: Server, title: _('server.own'), detail: _('server.ownDetail') };
+      case 'mailbox.devices':
+        return { icon: Inbox, title: _('server.mailboxes'), detail: _('server.mailboxesDetail') };
+      case 'mailbox.envelope':
+        return { icon: Inbox, title: _('server.envelopes'), detail: _('server.envelopesDetail') };
+      case 'mailbox.submits':
+        return { icon: Send, title: _('server.submits'), detail: _('server.submitsDetail') };
+      case 'mailbox.tokens':
+        return { icon: Link2, title: _('server.tokens'), detail: _('server.tokensDetail') };
+      case 'mailbox.request_budgets':
+        return { icon: Gauge, title: _('server.budgets'), detail: _('server.budgetsDetail') };
+      case 'mailbox.held_requests':
+        return { icon: Hourglass, title: _('server.held'), detail: _('server.heldDetail') };
       default:
-        if (key.startsWith('mailbox.') && key.includes('envelope'))
-          return { icon: Inbox, title: _('server.envelopes'), detail: _('server.envelopesDetail') };
-        if (key.startsWith('mailbox.') && key.includes('token'))
-          return { icon: Link2, title: _('server.tokens'), detail: _('server.tokensDetail') };
         return { icon: Database, title: key, detail: _('server.noWords') };
     }
   };
