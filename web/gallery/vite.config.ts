@@ -8,5 +8,6 @@ import { defineConfig } from 'vite';
 export default defineConfig({
   root: fileURLToPath(new URL('.', import.meta.url)),
   plugins: [react(), tailwindcss(), lingui()],
+  define: { __CLOCK_HOOK__: 'false' },
   server: { port: 5199, strictPort: true, fs: { allow: ['..'] } },
 });
