@@ -317,6 +317,12 @@ pub(crate) fn register_token(
     Ok(())
 }
 
+/// Whether the relay has answered to the registration of the right we give this contact.
+pub(crate) fn is_token_registered(cx: &mut Cx<'_>, contact: &Contact) -> Outcome<bool> {
+    let token = my_token(cx, contact)?;
+    Ok(!rest::is_open(cx, &token_key(&token_hash(&token)))?)
+}
+
 pub(crate) fn drop_token(cx: &mut Cx<'_>, token: &[u8; 16]) -> Outcome<()> {
     let hash = token_hash(token);
     rest::withdraw(cx, &token_key(&hash))?;

@@ -102,8 +102,9 @@ fn take_back(cx: &mut Cx<'_>) -> Outcome<()> {
     Ok(())
 }
 
-/// The relay holds the token: from here on the link works.
+/// The relay holds the token: what gives it away may leave, and a link works.
 pub(crate) fn on_registered(cx: &mut Cx<'_>, hash: &TokenHash) -> Outcome<()> {
+    crate::outbox::wake(cx)?;
     let token = cx.db.one("SELECT token FROM contacts_link", [], |row| {
         row.get::<_, [u8; 16]>(0)
     })?;

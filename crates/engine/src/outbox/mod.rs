@@ -200,6 +200,15 @@ pub(crate) fn hurry(cx: &mut Cx<'_>) -> Outcome<()> {
     Ok(())
 }
 
+/// Something that open contents may have waited for has happened.
+pub(crate) fn wake(cx: &mut Cx<'_>) -> Outcome<()> {
+    cx.db.run(
+        "UPDATE outbox_contents SET due_at = ?1 WHERE state = 'open' AND due_at > ?1",
+        [int(cx.now.0)],
+    )?;
+    Ok(())
+}
+
 pub(crate) fn next_due(cx: &Cx<'_>) -> Outcome<Option<Timestamp>> {
     let now = int(cx.now.0);
     let open = cx.db.number("SELECT min(due_at) FROM outbox_contents WHERE state IN ('open', 'sent', 'held') AND due_at > ?1", [now])?;

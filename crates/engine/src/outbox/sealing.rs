@@ -84,6 +84,10 @@ fn seal_one(cx: &mut Cx<'_>, me: &Me, contact: &Contact, open: &Open) -> Outcome
     let Some(body) = body_for(cx, contact, &content)? else {
         return Ok(Gate::Closed);
     };
+    if gives_a_right(&body) && !contacts::is_token_registered(cx, contact)? {
+        // The other side may use the right at once, so the relay must know it first.
+        return Ok(Gate::Closed);
+    }
     let devices = devices_without_copy(cx, contact, open)?;
     if devices.is_empty() {
         return no_device_left(cx, open);
@@ -136,6 +140,14 @@ fn body_for(cx: &mut Cx<'_>, contact: &Contact, content: &Content) -> Outcome<Op
         ) => Ok(Some(body)),
         (Standing::Unsent | Standing::Outgoing | Standing::Incoming, _) => Ok(None),
     }
+}
+
+/// Contents that carry a delivery right for the other side.
+fn gives_a_right(body: &Body) -> bool {
+    matches!(
+        body,
+        Body::Introduction(_) | Body::Acceptance(_) | Body::TokenGrant(_)
+    )
 }
 
 /// Active devices of the contact that hold no copy of this content yet.

@@ -99,6 +99,8 @@ pub struct Relay {
     pub seen: Vec<u8>,
     /// Answer submits with this instead of storing.
     pub refuse_submits: Option<socket::Outcome>,
+    /// Registrations of delivery rights fail for now.
+    pub tokens_fail: bool,
     /// Submits carried out, duplicates not counted.
     pub stored: u64,
     logins: BTreeMap<Vec<u8>, (Option<AccountId>, ServerLogin<Suite>)>,
@@ -141,6 +143,7 @@ impl Relay {
             signed_out: BTreeSet::new(),
             seen: Vec::new(),
             refuse_submits: None,
+            tokens_fail: false,
             stored: 0,
             logins: BTreeMap::new(),
             last_accepted_at: 0,
@@ -274,6 +277,9 @@ impl Relay {
                     bundle_hash: held.map(|held| sha256(&[&held.current]).to_vec().into()),
                     one_time_left: held.map_or(0, |held| held.stock.len() as u32),
                 })
+            }
+            (Method::Put, ["delivery-tokens", _]) if self.tokens_fail => {
+                problem(503, Code::Unavailable)
             }
             (Method::Put, ["delivery-tokens", hash]) => {
                 self.tokens

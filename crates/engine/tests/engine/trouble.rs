@@ -287,3 +287,30 @@ fn another_genesis_holds_what_is_written_until_the_person_agrees() {
             .contains(&SystemEvent::NewIdentityAccepted)
     );
 }
+
+#[test]
+fn a_right_is_registered_before_it_is_given_away() {
+    let mut world = World::new();
+    let (alice, bob) = (world.peer(false), world.peer(false));
+    world.sign_up(alice, "alice");
+    world.sign_up(bob, "bob");
+    let conversation = world.add(alice, "bob");
+    world.relay.tokens_fail = true;
+    world.text(alice, conversation, "hello");
+    world.pass(3_000);
+    assert!(world.relay.tokens.is_empty());
+    assert_eq!(
+        world.account(bob).requests,
+        0,
+        "held back until the relay has it"
+    );
+    world.relay.tokens_fail = false;
+    world.pass(60_000);
+    assert_eq!(world.texts(bob, conversation), ["hello"]);
+    let answer = world.text(bob, conversation, "hi");
+    world.pass(10_000);
+    assert_eq!(
+        world.state(bob, conversation, answer),
+        Some(SendState::Delivered)
+    );
+}
