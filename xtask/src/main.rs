@@ -1,5 +1,6 @@
 //! Repository tasks. Run through `./dev`; `cargo xtask --help` lists them.
 
+mod bench;
 mod coverage;
 mod generate;
 mod pack;
@@ -44,6 +45,8 @@ enum Task {
     Policy,
     /// Refuses links and words that break a wall between our crates.
     Walls,
+    /// Measures: relay, idle, engine, web. Run through `./dev bench NAME`.
+    Bench(bench::Options),
     /// Line coverage of our crates; run by the steps of `./dev test`.
     #[command(subcommand)]
     Coverage(Coverage),
@@ -82,6 +85,7 @@ fn main() -> ExitCode {
         Task::Walls => walls::run(),
         Task::Coverage(Coverage::Test) => coverage::test(),
         Task::Coverage(Coverage::Gate) => coverage::gate(),
+        Task::Bench(options) => bench::run(&options),
         Task::Prose => prose::run(),
     };
     match done {

@@ -1,6 +1,41 @@
 //! The simulator: many engines, the relay's rooms, a bad network and disk, one seed.
 //!
+//! Everything that happens follows from a u64 seed and the commit, so a failure replays.
 //! Development only; may use every crate.
 
+pub mod check;
 pub mod dice;
 pub mod fuzz;
+pub mod person;
+pub mod randomness;
+pub mod relay;
+pub mod trace;
+pub mod world;
+
+use anyhow::{Result, anyhow};
+use world::Outcome;
+
+/// Runs one seed on a thread of its own, in a folder of its own; both are gone afterwards.
+pub fn run_seed(seed: u64) -> Result<Outcome> {
+    let memory = std::path::Path::new("/dev/shm");
+    let parent = if memory.is_dir() {
+        memory.to_owned()
+    } else {
+        std::env::temp_dir()
+    };
+    let folder = tempfile::Builder::new()
+        .prefix("securechat-sim-")
+        .tempdir_in(parent)?;
+    let path = folder.path().to_owned();
+    let world = std::thread::spawn(move || {
+        randomness::seed(seed);
+        world::run(seed, &path)
+    });
+    world.join().map_err(|panic| {
+        let text = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or(panic.downcast_ref::<&str>().copied());
+        anyhow!("panic: {}", text.unwrap_or("without text"))
+    })?
+}

@@ -1,0 +1,134 @@
+//! What can be typed. Exit codes stand in `exit.rs` and in `docs/cli.md`.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// SecureChat on the command line: chat, scripts and bots over the same engine as the browser.
+#[derive(Parser)]
+#[command(version, about)]
+pub struct Arguments {
+    /// Address of the server.
+    #[arg(
+        long,
+        env = "SECURECHAT_SERVER",
+        default_value = "http://localhost:8000",
+        global = true
+    )]
+    pub server: String,
+    /// Folder of the encrypted store.
+    #[arg(long, env = "SECURECHAT_STORE", global = true)]
+    pub store: Option<PathBuf>,
+    /// One JSON object a line instead of text.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Seconds to wait for the server.
+    #[arg(long, default_value_t = 30, global = true)]
+    pub patience: u64,
+    #[command(subcommand)]
+    pub task: Task,
+}
+
+#[derive(Subcommand)]
+pub enum Task {
+    /// Makes keys and an account. The password comes from SECURECHAT_PASSWORD or standard input.
+    Signup(SignUp),
+    /// Opens a session again for the account of this store.
+    Login { handle: String },
+    /// Ends the session.
+    Logout {
+        /// Also deletes the store: history and keys are gone.
+        #[arg(long)]
+        erase: bool,
+    },
+    /// Who I am and whether the server is reached.
+    Status,
+    /// Contacts, requests and invite links.
+    #[command(subcommand)]
+    Contact(Contact),
+    /// Sends a message and waits until the server has stored it.
+    Send(Send),
+    /// Prints what has arrived and marks it read.
+    Receive(Receive),
+    /// Prints a conversation, oldest first.
+    History {
+        who: String,
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+    /// Searches messages and contacts.
+    Search { text: String },
+    /// Shows the safety number; compares or confirms it.
+    Verify(Verify),
+    /// Load generator for the benchmarks.
+    #[command(subcommand, hide = true)]
+    Loadgen(crate::loadgen::Loadgen),
+}
+
+#[derive(Args)]
+pub struct SignUp {
+    pub handle: String,
+    /// Name shown to contacts; the handle by default.
+    #[arg(long)]
+    pub name: Option<String>,
+}
+
+#[derive(Subcommand)]
+pub enum Contact {
+    /// By handle, or by the text of an invite link.
+    Add {
+        #[arg(required_unless_present = "link")]
+        handle: Option<String>,
+        #[arg(long, conflicts_with = "handle")]
+        link: Option<String>,
+    },
+    List,
+    /// Open message requests.
+    Requests,
+    Accept {
+        who: String,
+    },
+    Decline {
+        who: String,
+    },
+    Block {
+        who: String,
+    },
+    Unblock {
+        who: String,
+    },
+    /// Makes a new invite link; the former one stops working.
+    Link,
+}
+
+#[derive(Args)]
+pub struct Send {
+    pub who: String,
+    pub text: String,
+    /// Also waits until the other side has it.
+    #[arg(long)]
+    pub delivered: bool,
+}
+
+#[derive(Args)]
+pub struct Receive {
+    /// Stays and prints what comes.
+    #[arg(long)]
+    pub follow: bool,
+    /// With --follow: stops after so many messages.
+    #[arg(long)]
+    pub count: Option<usize>,
+}
+
+#[derive(Args)]
+pub struct Verify {
+    pub who: String,
+    /// "The numbers are the same."
+    #[arg(long, conflicts_with_all = ["differs", "qr"])]
+    pub same: bool,
+    /// "They differ", or: take it back.
+    #[arg(long, conflicts_with = "qr")]
+    pub differs: bool,
+    /// The text of the other side's safety QR.
+    #[arg(long)]
+    pub qr: Option<String>,
+}

@@ -1,0 +1,388 @@
+//! The real relay in this process: its router and its socket loop, without TCP, on a clock moved by hand.
+
+use crate::dice::Dice;
+use anyhow::{Context, Result, bail};
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::extract::ws::Message as Frame;
+use axum::http::Request;
+use futures_util::{Sink, Stream};
+use securechat_engine::shell::Method;
+use securechat_proto::api::Stretching;
+use securechat_proto::wire::{Message, socket};
+use securechat_proto::{Timestamp, limits};
+use securechat_server::app::{self, App};
+use securechat_server::mailbox::socket::serve;
+use securechat_server::platform::config::Storage;
+use securechat_server::platform::limits::Rates;
+use securechat_server::platform::{Clock, Config, Rng, Secrets};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tower::ServiceExt;
+
+/// Real time after which the relay counts as stuck.
+const STUCK: Duration = Duration::from_secs(20);
+
+/// What a socket of a client gets.
+#[derive(Debug)]
+pub enum FromRelay {
+    Frame(Vec<u8>),
+    Closed(Option<u16>),
+}
+
+/// A relay over a folder; it can be stopped and started again on the same data.
+pub struct Relay {
+    folder: PathBuf,
+    clock: Clock,
+    secret: [u8; 32],
+    running: Option<Running>,
+    /// Everything clients sent, for the search for plaintext.
+    pub seen: Vec<u8>,
+}
+
+struct Running {
+    // Sockets are dropped before the runtime that polls them.
+    sockets: BTreeMap<u64, Socket>,
+    app: App,
+    runtime: tokio::runtime::Runtime,
+}
+
+struct Socket {
+    to: UnboundedSender<Frame>,
+    from: UnboundedReceiver<Frame>,
+    /// Read while waiting for an answer, not handed out yet.
+    early: Vec<Frame>,
+    is_authenticated: bool,
+}
+
+impl Relay {
+    pub fn new(folder: &Path, now: Timestamp, dice: &mut Dice) -> Result<Self> {
+        std::fs::create_dir_all(folder)?;
+        let mut relay = Self {
+            folder: folder.to_owned(),
+            clock: Clock::manual(now),
+            secret: dice.bytes(),
+            running: None,
+            seen: Vec::new(),
+        };
+        relay.start(dice)?;
+        Ok(relay)
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// Starts over the same data; sockets of before are gone.
+    pub fn start(&mut self, dice: &mut Dice) -> Result<()> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let config = Config {
+            storage: Storage::Files(self.folder.clone()),
+            stretching: Stretching {
+                version: 1,
+                memory_kib: 8 * 1024,
+                iterations: 1,
+                parallelism: 1,
+            },
+            rates: Rates::unlimited(),
+            ..Config::default()
+        };
+        let built = app::build(
+            config,
+            self.clock.clone(),
+            Rng::seeded(dice.next()),
+            Secrets::new(self.secret, None),
+            None,
+        );
+        let app = runtime
+            .block_on(built)
+            .context("the relay does not start")?;
+        self.running = Some(Running {
+            sockets: BTreeMap::new(),
+            app,
+            runtime,
+        });
+        Ok(())
+    }
+
+    /// Ends without a goodbye: queued work and sockets are lost.
+    pub fn crash(&mut self) {
+        if let Some(running) = self.running.take() {
+            let Running {
+                sockets,
+                app,
+                runtime,
+            } = running;
+            drop(sockets);
+            runtime.shutdown_background();
+            drop(app);
+        }
+    }
+
+    pub fn set_time(&self, now: Timestamp) {
+        self.clock.set(now);
+    }
+
+    /// One REST request; none while the relay is down.
+    pub fn request(
+        &mut self,
+        method: Method,
+        path: &str,
+        bearer: Option<&str>,
+        body: &[u8],
+    ) -> Result<Option<(u16, Vec<u8>)>> {
+        self.seen.extend_from_slice(path.as_bytes());
+        self.seen.extend_from_slice(body);
+        let Some(running) = &mut self.running else {
+            return Ok(None);
+        };
+        let method = match method {
+            Method::Get => "GET",
+            Method::Put => "PUT",
+            Method::Post => "POST",
+            Method::Delete => "DELETE",
+        };
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", "sim");
+        if let Some(token) = bearer {
+            request = request.header("authorization", format!("Bearer {token}"));
+        }
+        if !body.is_empty() {
+            request = request.header("content-type", "application/json");
+        }
+        let mut request = request.body(Body::from(body.to_vec()))?;
+        request
+            .extensions_mut()
+            .insert(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 1))));
+        let router = running.app.router.clone();
+        let answer = running.runtime.block_on(async {
+            let response = tokio::time::timeout(STUCK, router.oneshot(request))
+                .await
+                .context("request stuck")?;
+            let response = response.unwrap_or_else(|never| match never {});
+            let status = response.status().as_u16();
+            let body =
+                axum::body::to_bytes(response.into_body(), 2 * limits::REST_BODY_BYTES_MAX).await?;
+            anyhow::Ok((status, body.to_vec()))
+        })?;
+        Ok(Some(answer))
+    }
+
+    /// Opens a socket; false while the relay is down.
+    pub fn open(&mut self, number: u64) -> bool {
+        let Some(running) = &mut self.running else {
+            return false;
+        };
+        let (to, inbox) = unbounded_channel();
+        let (outbox, from) = unbounded_channel();
+        let transport = Transport { inbox, outbox };
+        running
+            .runtime
+            .spawn(serve(running.app.mailbox.clone(), transport));
+        running.sockets.insert(
+            number,
+            Socket {
+                to,
+                from,
+                early: Vec::new(),
+                is_authenticated: false,
+            },
+        );
+        true
+    }
+
+    /// The client's side is gone.
+    pub fn close(&mut self, number: u64) {
+        if let Some(running) = &mut self.running {
+            running.sockets.remove(&number);
+        }
+    }
+
+    /// One frame of a client, and everything that follows from it at the relay.
+    pub fn frame(&mut self, number: u64, bytes: Vec<u8>) -> Result<()> {
+        self.seen.extend_from_slice(&bytes);
+        let Some(running) = &mut self.running else {
+            return Ok(());
+        };
+        let Some(socket) = running.sockets.get_mut(&number) else {
+            return Ok(());
+        };
+        let awaited = socket.awaited(&bytes);
+        if socket.to.send(Frame::Binary(bytes.into())).is_err() {
+            return Ok(());
+        }
+        // Storage answers from its own thread: wait for the frame that proves it is done.
+        let Some(awaited) = awaited else {
+            return Ok(());
+        };
+        let waited = running
+            .runtime
+            .block_on(async { tokio::time::timeout(STUCK, socket.wait_for(awaited)).await });
+        if waited.is_err() {
+            bail!("the relay did not answer a frame");
+        }
+        Ok(())
+    }
+
+    /// Envelopes in all mailboxes; acknowledgements are lazy, so they are given a moment.
+    pub fn waiting_envelopes(&mut self) -> Result<i64> {
+        let Some(running) = &mut self.running else {
+            bail!("the relay is down")
+        };
+        running
+            .runtime
+            .block_on(async { tokio::time::sleep(Duration::from_millis(120)).await });
+        let mailbox = rusqlite::Connection::open_with_flags(
+            self.folder.join("mailbox.db"),
+            rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY,
+        )?;
+        Ok(
+            mailbox.query_row("SELECT count(*) FROM mailbox_envelope", [], |row| {
+                row.get(0)
+            })?,
+        )
+    }
+
+    /// What the relay sent since the last call, by socket.
+    pub fn take(&mut self) -> Vec<(u64, FromRelay)> {
+        let Some(running) = &mut self.running else {
+            return Vec::new();
+        };
+        // Deliveries were queued before the awaited answer; a few turns let the other sockets' tasks write them.
+        running.runtime.block_on(async {
+            for _ in 0..64 {
+                tokio::task::yield_now().await;
+            }
+        });
+        let mut taken = Vec::new();
+        let mut ended = Vec::new();
+        for (number, socket) in &mut running.sockets {
+            for frame in socket.take() {
+                match frame {
+                    Frame::Binary(bytes) => taken.push((*number, FromRelay::Frame(bytes.to_vec()))),
+                    Frame::Close(reason) => {
+                        taken.push((*number, FromRelay::Closed(reason.map(|reason| reason.code))));
+                        ended.push(*number);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        for number in ended {
+            running.sockets.remove(&number);
+        }
+        taken
+    }
+}
+
+/// The answer after which a client frame has had its effect.
+#[derive(Clone, Copy, PartialEq)]
+enum Awaited {
+    Ready,
+    Drained,
+    Accepted,
+    Pong,
+}
+
+impl Socket {
+    fn awaited(&mut self, bytes: &[u8]) -> Option<Awaited> {
+        use socket::client_frame::Frame;
+        match socket::ClientFrame::decode(bytes).ok()?.frame? {
+            Frame::Auth(_) if self.is_authenticated => Some(Awaited::Ready),
+            Frame::Auth(_) => {
+                self.is_authenticated = true;
+                Some(Awaited::Drained)
+            }
+            Frame::Submit(_) => Some(Awaited::Accepted),
+            Frame::Ping(_) => Some(Awaited::Pong),
+            Frame::Ack(_) => None,
+        }
+    }
+
+    /// Until that answer, a close, or the end of the socket's task.
+    async fn wait_for(&mut self, awaited: Awaited) {
+        while let Some(frame) = self.from.recv().await {
+            let ends = match &frame {
+                Frame::Binary(bytes) => is_answer(bytes, awaited),
+                Frame::Close(_) => true,
+                _ => false,
+            };
+            self.early.push(frame);
+            if ends {
+                return;
+            }
+        }
+    }
+
+    fn take(&mut self) -> Vec<Frame> {
+        let mut frames = std::mem::take(&mut self.early);
+        while let Ok(frame) = self.from.try_recv() {
+            frames.push(frame);
+        }
+        frames
+    }
+}
+
+fn is_answer(bytes: &[u8], awaited: Awaited) -> bool {
+    use socket::server_frame::Frame;
+    let frame = socket::ServerFrame::decode(bytes)
+        .ok()
+        .and_then(|frame| frame.frame);
+    matches!(
+        (frame, awaited),
+        (Some(Frame::Ready(_)), Awaited::Ready)
+            | (Some(Frame::Drained(_)), Awaited::Drained)
+            | (Some(Frame::Accepted(_)), Awaited::Accepted)
+            | (Some(Frame::Pong(_)), Awaited::Pong)
+    )
+}
+
+/// A WebSocket made of two queues.
+struct Transport {
+    inbox: UnboundedReceiver<Frame>,
+    outbox: UnboundedSender<Frame>,
+}
+
+/// The client's side is gone.
+struct Gone;
+
+impl Stream for Transport {
+    type Item = Result<Frame, Gone>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Option<Self::Item>> {
+        self.inbox.poll_recv(cx).map(|frame| frame.map(Ok))
+    }
+}
+
+impl Sink<Frame> for Transport {
+    type Error = Gone;
+
+    fn poll_ready(self: Pin<&mut Self>, _: &mut TaskContext<'_>) -> Poll<Result<(), Gone>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn start_send(self: Pin<&mut Self>, frame: Frame) -> Result<(), Gone> {
+        self.outbox.send(frame).map_err(|_| Gone)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut TaskContext<'_>) -> Poll<Result<(), Gone>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_close(self: Pin<&mut Self>, _: &mut TaskContext<'_>) -> Poll<Result<(), Gone>> {
+        Poll::Ready(Ok(()))
+    }
+}

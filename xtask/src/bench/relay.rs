@@ -1,0 +1,190 @@
+//! `relay` and `idle`: this product on SQLite and PostgreSQL, and the Socket.IO peer, under one load generator.
+
+use super::Options;
+use super::postgres::Postgres;
+use super::process::{Scratch, Server, run};
+use super::summary::Summary;
+use anyhow::{Context, Result};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// How a system is started.
+#[derive(Clone, Copy)]
+enum Kind {
+    Sqlite,
+    Postgres,
+    SocketIo,
+}
+
+const SYSTEMS: [(&str, Kind); 3] = [
+    ("securechat-sqlite", Kind::Sqlite),
+    ("securechat-postgres", Kind::Postgres),
+    ("node", Kind::SocketIo),
+];
+
+/// `./dev bench relay`
+pub fn relay(options: &Options) -> Result<()> {
+    let (users, seconds, offline) = if options.quick {
+        ("200", "2", "20")
+    } else {
+        ("1000", "5", "100")
+    };
+    let load = [
+        "relay",
+        "--users",
+        users,
+        "--seconds",
+        seconds,
+        "--offline",
+        offline,
+    ];
+    alternate(options, "relay", &load, true)
+}
+
+/// `./dev bench idle`
+pub fn idle(options: &Options) -> Result<()> {
+    let (users, hold) = if options.quick {
+        ("500", "3")
+    } else {
+        ("10000", "60")
+    };
+    alternate(
+        options,
+        "idle",
+        &["idle", "--users", users, "--hold", hold],
+        false,
+    )
+}
+
+/// Runs every wanted system in turn, as often as asked.
+fn alternate(options: &Options, bench: &str, load: &[&str], probe_disk: bool) -> Result<()> {
+    let binaries = build()?;
+    let mut summary = Summary::default();
+    for round in 0..options.runs() {
+        for (name, kind) in SYSTEMS.iter().filter(|(name, _)| options.wants(name)) {
+            eprintln!("{bench}: {name}, run {}", round + 1);
+            one(&binaries, name, *kind, load, probe_disk, &mut summary)
+                .with_context(|| format!("{bench} on {name}"))?;
+        }
+    }
+    summary.print(bench, options.json);
+    Ok(())
+}
+
+fn one(
+    binaries: &Path,
+    name: &str,
+    kind: Kind,
+    load: &[&str],
+    probe_disk: bool,
+    summary: &mut Summary,
+) -> Result<()> {
+    let scratch = Scratch::new(name)?;
+    let postgres = match kind {
+        Kind::Sqlite => None,
+        Kind::Postgres | Kind::SocketIo => Some(Postgres::start(name)?),
+    };
+    let server = match kind {
+        Kind::SocketIo => socket_io(&scratch, postgres.as_ref().context("database")?)?,
+        Kind::Sqlite | Kind::Postgres => securechat(binaries, &scratch, postgres.as_ref())?,
+    };
+    let mut pids = vec![server.pid().to_string()];
+    if let Some(postgres) = &postgres {
+        pids.push(postgres.pid()?.to_string());
+    }
+    let mut command = Command::new(binaries.join("securechat-cli"));
+    match kind {
+        Kind::SocketIo => {
+            let address = format!("127.0.0.1:{}", server.ready.get("port").context("port")?);
+            command.args(["loadgen"]).args(load).args([
+                "--system",
+                "socket-io",
+                "--address",
+                &address,
+            ]);
+        }
+        Kind::Sqlite | Kind::Postgres => {
+            let address = server
+                .ready
+                .get("http")
+                .and_then(|value| value.as_str())
+                .context("address")?;
+            command
+                .args(["--server", &format!("http://{address}"), "loadgen"])
+                .args(load);
+        }
+    }
+    command.args(["--name", name, "--pids", &pids.join(",")]);
+    if probe_disk {
+        command.arg("--disk").arg(scratch.path());
+    }
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()?;
+    anyhow::ensure!(
+        output.status.success(),
+        "the load generator failed: {}",
+        output.status
+    );
+    for line in String::from_utf8_lossy(&output.stdout).lines() {
+        summary.line(line);
+    }
+    Ok(())
+}
+
+/// Release binaries of server and load generator.
+fn build() -> Result<PathBuf> {
+    run(Command::new("cargo").args([
+        "build",
+        "--release",
+        "-p",
+        "securechat-server",
+        "-p",
+        "securechat-cli",
+    ]))?;
+    Ok(crate::target().join("release"))
+}
+
+/// The real server with the limits that only a load run meets raised by configuration.
+fn securechat(binaries: &Path, scratch: &Scratch, postgres: Option<&Postgres>) -> Result<Server> {
+    let ready = scratch.path().join("ready");
+    let mut command = Command::new("bash");
+    command
+        .arg("-c")
+        .arg("exec \"$0\" serve --data \"$1\" --listen 127.0.0.1:0 --metrics-listen 127.0.0.1:0 --ready-fd 3 3>\"$2\"")
+        .arg(binaries.join("securechat"))
+        .arg(scratch.path().join("data"))
+        .arg(&ready)
+        .env("LIMITS_FILE", crate::root().join("bench/limits.toml"))
+        .env("RUST_LOG", "warn")
+        .stdout(Stdio::null());
+    if let Some(postgres) = postgres {
+        command.env("DATABASE_URL", postgres.url()?);
+    }
+    Server::start(command, &ready)
+}
+
+fn socket_io(scratch: &Scratch, postgres: &Postgres) -> Result<Server> {
+    let folder = crate::root().join("bench/peers/socket-io");
+    if !folder.join("node_modules").exists() {
+        run(Command::new("npm")
+            .args([
+                "ci",
+                "--ignore-scripts",
+                "--no-audit",
+                "--no-fund",
+                "--silent",
+            ])
+            .current_dir(&folder))?;
+    }
+    let ready = scratch.path().join("ready");
+    let mut command = Command::new("bash");
+    command
+        .arg("-c")
+        .arg("exec node relay.js 0 \"$0\" \"$1\" >\"$2\"")
+        .args([postgres.folder()?.to_owned(), postgres.port()?.to_string()])
+        .arg(&ready)
+        .current_dir(folder);
+    Server::start(command, &ready)
+}
