@@ -135,7 +135,9 @@ function ReactionBar({
           key={reaction.emoji}
           type="button"
           aria-pressed={reaction.mine}
-          aria-label={`${reaction.emoji} ${reaction.by}`}
+          aria-label={[reaction.emoji, reaction.count > 1 && reaction.count, reaction.by]
+            .filter(Boolean)
+            .join(' ')}
           title={reaction.by}
           onClick={() => onReaction?.(reaction.emoji)}
           className={classes(
