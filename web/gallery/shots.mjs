@@ -64,7 +64,7 @@ for (const theme of ['light', 'dark'])
       });
       const [query, hash = ''] = path.split('#');
       await page.goto(`${base}${query ? `${query}&` : '?'}theme=${theme}${hash && `#${hash}`}`);
-      await page.waitForTimeout(500);
+      await page.waitForTimeout(900);
       await page.screenshot({ path: `${out}/${id}.png` });
       const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
       if (wide) console.log(id, 'scrolls sideways');

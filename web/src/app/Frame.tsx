@@ -50,7 +50,7 @@ export function Frame({
     <div className="flex h-dvh flex-col">
       <div
         className={classes(
-          'relative grid min-h-0 flex-1 md:grid-cols-[64px_minmax(280px,340px)_minmax(0,1fr)]',
+          'relative grid min-h-0 flex-1 overflow-x-clip md:grid-cols-[64px_minmax(280px,340px)_minmax(0,1fr)]',
           details !== undefined && 'xl:grid-cols-[64px_340px_minmax(0,1fr)_340px]',
         )}
       >
