@@ -61,6 +61,8 @@ export class Browser {
       colorScheme: this.options.dark ? 'dark' : 'light',
       reducedMotion: 'reduce',
     });
+    // What a person would have given up on.
+    this.context.setDefaultTimeout(20_000);
     this.context.on('page', (page) => this.watch(page));
     this.context.pages().forEach((page) => this.watch(page));
     await this.page.goto(this.address + path);

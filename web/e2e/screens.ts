@@ -154,8 +154,7 @@ export const screens: Screen[] = [
     name: 'contact',
     route: '/contacts/:id',
     who: 'alice',
-    path: () => '/new',
-    arrange: (page) => page.locator('a[href*="#/contacts/"]').first().click(),
+    path: ({ bob }) => `/contacts/${bob}`,
     shows: () => text('contacts.info'),
   },
   {
@@ -294,8 +293,17 @@ export class Cast {
     }
     await screen.arrange?.(page, this);
     await expect(page.getByText(screen.shows(this.facts)).filter({ visible: true }).first()).toBeVisible();
+    await page.evaluate(settled);
     return page;
   }
+}
+
+/** In the page: waits for what moves in, so that colours are final. Typing dots never end and are left alone. */
+async function settled(): Promise<void> {
+  const ending = document
+    .getAnimations()
+    .filter((one) => one.effect?.getComputedTiming().iterations !== Infinity);
+  await Promise.allSettled(ending.map((one) => one.finished));
 }
 
 function conversationOf(page: Page): string {
