@@ -27,7 +27,10 @@ test('screenshots of every screen and state', async ({ world }) => {
         await cast.show(screen);
         for (const scheme of ['light', 'dark'] as const) {
           await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
-          await page.screenshot({ path: join(FOLDER, `${screen.name}-${width}-${scheme}.png`) });
+          await page.screenshot({
+            path: join(FOLDER, `${screen.name}-${width}-${scheme}.png`),
+            animations: 'disabled',
+          });
         }
       }
     });

@@ -70,23 +70,22 @@ export function QuickSwitcher({
             className="mt-2 max-h-80 overflow-y-auto"
           >
             {items.map((item, index) => (
-              <li key={item.id} role="option" aria-selected={index === chosen}>
-                <button
-                  type="button"
-                  tabIndex={-1}
-                  onClick={() => onChoose(item.id)}
-                  onPointerMove={() => setAt(index)}
-                  className={classes(
-                    'flex w-full items-center gap-3 rounded-md px-2.5 py-2 text-start',
-                    index === chosen && 'bg-press',
-                  )}
-                >
-                  <Avatar name={item.title} seed={item.seed} size={36} />
-                  <span className="min-w-0 flex-1">
-                    <span className="block truncate font-semibold">{item.title}</span>
-                    <span className="block truncate text-13 text-text-2">{item.detail}</span>
-                  </span>
-                </button>
+              <li
+                key={item.id}
+                role="option"
+                aria-selected={index === chosen}
+                onClick={() => onChoose(item.id)}
+                onPointerMove={() => setAt(index)}
+                className={classes(
+                  'flex w-full cursor-pointer items-center gap-3 rounded-md px-2.5 py-2 text-start',
+                  index === chosen && 'bg-press',
+                )}
+              >
+                <Avatar name={item.title} seed={item.seed} size={36} />
+                <span className="min-w-0 flex-1">
+                  <span className="block truncate font-semibold">{item.title}</span>
+                  <span className="block truncate text-13 text-text-2">{item.detail}</span>
+                </span>
               </li>
             ))}
           </ul>
