@@ -12,6 +12,9 @@ use clap::{Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// The SecureChat relay: stores, orders and forwards what it cannot open.
 #[derive(Parser)]
@@ -94,14 +97,23 @@ pub async fn run() -> Result<()> {
 fn start_log(environment: &Environment) {
     let filter = EnvFilter::try_new(environment.get("LOG").unwrap_or("info"))
         .unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    if environment.get("LOG_FORMAT") == Some("json") {
-        log.json().init();
-    } else {
-        log.init();
-    }
+    let is_json = environment.get("LOG_FORMAT") == Some("json");
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(filter_fn(may_be_logged))
+        .with(is_json.then(|| {
+            tracing_subscriber::fmt::layer()
+                .json()
+                .with_writer(std::io::stderr)
+        }))
+        .with((!is_json).then_some(lines))
+        .init();
+}
+
+/// Below `info` only our own words: libraries then write down whole frames and statements, and with them tokens.
+fn may_be_logged(line: &tracing::Metadata<'_>) -> bool {
+    *line.level() <= tracing::Level::INFO || line.target().starts_with("securechat")
 }
 
 async fn migrate(direction: Direction, data: &Path) -> Result<()> {
