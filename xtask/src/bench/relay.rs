@@ -110,7 +110,7 @@ fn one(
                 .and_then(|value| value.as_str())
                 .context("address")?;
             command
-                .args(["--server", &format!("http://{address}"), "loadgen"])
+                .args(["--server", address, "loadgen"])
                 .args(load);
         }
     }
