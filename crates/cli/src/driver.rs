@@ -18,6 +18,7 @@ pub struct Driver {
     next_command: u32,
     replies: BTreeMap<u32, CommandResult>,
     erase: bool,
+    inputs_seen: u64,
 }
 
 /// What a command ended with, seen from a script.
@@ -40,6 +41,7 @@ impl Driver {
             next_command: 1,
             replies: BTreeMap::new(),
             erase: false,
+            inputs_seen: 0,
         })
     }
 
@@ -96,6 +98,20 @@ impl Driver {
         }
     }
 
+    /// Runs until nothing came from the relay for `quiet`, at most `patience`.
+    pub async fn until_quiet(&mut self, quiet: Duration, patience: Duration) -> Result<()> {
+        let end = tokio::time::Instant::now() + patience;
+        let mut seen = self.inputs_seen;
+        loop {
+            let pause = end.min(tokio::time::Instant::now() + quiet);
+            while self.step(pause).await? {}
+            if self.inputs_seen == seen || tokio::time::Instant::now() >= end {
+                return Ok(());
+            }
+            seen = self.inputs_seen;
+        }
+    }
+
     /// Waits for the next input or deadline; false when `end` came first.
     async fn step(&mut self, end: tokio::time::Instant) -> Result<bool> {
         let deadline = self
@@ -107,6 +123,7 @@ impl Driver {
             biased;
             input = self.inputs.recv() => {
                 let input = input.context("transport stopped")?;
+                self.inputs_seen += 1;
                 self.feed(input)?;
                 Ok(true)
             }

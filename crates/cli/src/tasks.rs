@@ -12,6 +12,9 @@ use securechat_proto::{ContentId, ConversationId};
 use std::io::BufRead;
 use std::time::Duration;
 
+/// Nothing arrived for this long: what waited is here.
+const QUIET: Duration = Duration::from_millis(250);
+
 /// How many rows a terminal page holds.
 const PAGE: u32 = 200;
 
@@ -75,11 +78,11 @@ impl Session {
     async fn connect(&mut self) -> Result<()> {
         self.driver.start()?;
         let reached = self.driver.until(self.patience, is_online).await?;
-        if reached {
-            Ok(())
-        } else {
-            Err(Failure::TimedOut.into())
+        if !reached {
+            return Err(Failure::TimedOut.into());
         }
+        // A message of somebody new opens only when their account log has come, which is one more request.
+        self.driver.until_quiet(QUIET, self.patience).await
     }
 
     async fn contact(&mut self, task: Contact) -> Result<()> {
@@ -235,7 +238,7 @@ impl Session {
     async fn flush(&mut self) -> Result<()> {
         self.driver.start()?;
         self.driver
-            .until(Duration::from_millis(2500), |driver| driver.idle())
+            .until(Duration::from_millis(4000), |driver| driver.idle())
             .await
             .map(drop)
     }

@@ -228,7 +228,7 @@ pub struct AccountView {
     /// Messages to show, over all conversations that are not muted.
     pub unread: u32,
     pub requests: u32,
-    /// Envelopes and requests that are stored here and not with the relay yet.
+    /// Envelopes, requests and receipts that are stored here and not with the relay yet.
     pub pending: u32,
     /// The device clock is this far ahead of the relay's, when by more than a minute.
     pub clock_ahead_ms: Option<i64>,

@@ -231,7 +231,7 @@ pub(crate) fn pending(db: Db<'_>) -> Outcome<i64> {
     )? + db.number(
         "SELECT count(*) FROM requests_open WHERE transient = 0 AND method IN ('PUT', 'DELETE')",
         [],
-    )?)
+    )? + db.number("SELECT count(*) FROM receipts_owed", [])?)
 }
 
 /// The log of this account is there: contents that waited for it may be sealed.
