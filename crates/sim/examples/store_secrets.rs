@@ -10,9 +10,15 @@ use std::path::Path;
 const SECRET: &[(&str, &str)] = &[
     ("device keys", "SELECT device_keys FROM account_self"),
     ("archive key", "SELECT account_secret FROM account_self"),
-    ("recovery secret", "SELECT recovery_seed FROM account_self WHERE recovery_seed IS NOT NULL"),
+    (
+        "recovery secret",
+        "SELECT recovery_seed FROM account_self WHERE recovery_seed IS NOT NULL",
+    ),
     ("seed of ids", "SELECT ids_seed FROM store_state"),
-    ("prekey", "SELECT secret FROM prekeys_secrets ORDER BY id DESC LIMIT 8"),
+    (
+        "prekey",
+        "SELECT secret FROM prekeys_secrets ORDER BY id DESC LIMIT 8",
+    ),
     ("ratchet state", "SELECT state FROM identities_sessions"),
 ];
 /// Blobs that the relay holds by right.
@@ -70,9 +76,13 @@ fn publish_texts(value: &serde_json::Value, published: &mut BTreeSet<Vec<u8>>) {
             let bytes = securechat_proto::b64::decode(text).unwrap_or_default();
             published.extend(bytes.windows(PIECE).map(<[u8]>::to_vec));
         }
-        serde_json::Value::Array(items) => items.iter().for_each(|item| publish_texts(item, published)),
+        serde_json::Value::Array(items) => {
+            items.iter().for_each(|item| publish_texts(item, published))
+        }
         serde_json::Value::Object(fields) => {
-            fields.values().for_each(|field| publish_texts(field, published));
+            fields
+                .values()
+                .for_each(|field| publish_texts(field, published));
         }
         _ => {}
     }

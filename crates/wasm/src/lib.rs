@@ -32,7 +32,9 @@ extern "C" {
 pub fn start() {
     // The place only: a panic's text could quote what a person wrote.
     std::panic::set_hook(Box::new(|info| {
-        let place = info.location().map(|at| format!("{}:{}", at.file(), at.line()));
+        let place = info
+            .location()
+            .map(|at| format!("{}:{}", at.file(), at.line()));
         panicked(place.as_deref().unwrap_or("unknown"));
     }));
 }
@@ -44,7 +46,10 @@ pub fn start() {
 #[wasm_bindgen]
 pub fn open(key: &mut [u8], seed: &mut [u8], now_ms: f64) -> Result<(), JsValue> {
     let secret = take(key);
-    let store = Store::File { path: pool::STORE.to_owned(), key: Some(Key::new(secret?)) };
+    let store = Store::File {
+        path: pool::STORE.to_owned(),
+        key: Some(Key::new(secret?)),
+    };
     begin(store, seed, now_ms)
 }
 
@@ -65,7 +70,9 @@ pub fn open_in_memory(seed: &mut [u8], now_ms: f64) -> Result<(), JsValue> {
 pub fn handle(input: &str, now_ms: f64) -> Result<String, JsValue> {
     let input: Input = serde_json::from_str(input).map_err(|_| bug())?;
     with_engine(|engine| {
-        let outputs = engine.handle(input, timestamp(now_ms)).map_err(|fatal| code(fatal.code()))?;
+        let outputs = engine
+            .handle(input, timestamp(now_ms))
+            .map_err(|fatal| code(fatal.code()))?;
         serde_json::to_string(&outputs.0).map_err(|_| bug())
     })
 }
@@ -77,9 +84,7 @@ pub fn handle(input: &str, now_ms: f64) -> Result<String, JsValue> {
 #[wasm_bindgen]
 pub fn query(query: &str) -> Result<String, JsValue> {
     let query: Query = serde_json::from_str(query).map_err(|_| bug())?;
-    with_engine(|engine| {
-        serde_json::to_string(&engine.query(query)).map_err(|_| bug())
-    })
+    with_engine(|engine| serde_json::to_string(&engine.query(query)).map_err(|_| bug()))
 }
 
 /// When the engine wants a tick, in milliseconds since 1970.
@@ -97,7 +102,8 @@ pub fn close() {
 
 fn begin(store: Store, seed: &mut [u8], now_ms: f64) -> Result<(), JsValue> {
     let seed = take(seed)?;
-    let engine = Engine::open(store, seed, timestamp(now_ms)).map_err(|error| code(error.code()))?;
+    let engine =
+        Engine::open(store, seed, timestamp(now_ms)).map_err(|error| code(error.code()))?;
     ENGINE.set(Some(engine));
     Ok(())
 }

@@ -4,8 +4,8 @@
 
 use crate::code;
 use sqlite_wasm_rs::WasmOsCallback;
-use sqlite_wasm_vfs::sahpool::{OpfsSAHError, OpfsSAHPoolCfgBuilder, OpfsSAHPoolUtil, install};
 use sqlite_wasm_rs::vfs::VfsFilesManager;
+use sqlite_wasm_vfs::sahpool::{OpfsSAHError, OpfsSAHPoolCfgBuilder, OpfsSAHPoolUtil, install};
 use std::cell::RefCell;
 use wasm_bindgen::prelude::*;
 
@@ -34,7 +34,9 @@ pub async fn install_pool() -> Result<(), JsValue> {
         .initial_capacity(FILES)
         .clear_on_init(false)
         .build();
-    let pool = install::<WasmOsCallback>(&options, false).await.map_err(|error| code(reason(&error)))?;
+    let pool = install::<WasmOsCallback>(&options, false)
+        .await
+        .map_err(|error| code(reason(&error)))?;
     encrypt()?;
     POOL.set(Some(pool));
     Ok(())
@@ -42,7 +44,10 @@ pub async fn install_pool() -> Result<(), JsValue> {
 
 #[wasm_bindgen]
 pub fn store_exists() -> bool {
-    POOL.with_borrow(|pool| pool.as_ref().is_some_and(|pool| pool.contains(STORE).unwrap_or(true)))
+    POOL.with_borrow(|pool| {
+        pool.as_ref()
+            .is_some_and(|pool| pool.contains(STORE).unwrap_or(true))
+    })
 }
 
 /// Lets go of the files. The engine must be closed. This worker cannot take them again.
@@ -59,21 +64,29 @@ pub fn release_pool() {
 fn encrypt() -> Result<(), JsValue> {
     // SAFETY: the name is a static C string and the file system below was registered just before.
     let result = unsafe { sqlite_wasm_rs::sqlite3mc_vfs_create(c"opfs-sahpool".as_ptr(), 0) };
-    if result == sqlite_wasm_rs::SQLITE_OK { Ok(()) } else { Err(code("corrupt")) }
+    if result == sqlite_wasm_rs::SQLITE_OK {
+        Ok(())
+    } else {
+        Err(code("corrupt"))
+    }
 }
 
 fn reason(error: &OpfsSAHError) -> &'static str {
     match error {
         OpfsSAHError::NotSupported => "no_storage",
         OpfsSAHError::Opfs { value, .. } => opfs_reason(value),
-        OpfsSAHError::Busy | OpfsSAHError::DirectoryInUse(_) | OpfsSAHError::FileInUse(_) => "in_use",
+        OpfsSAHError::Busy | OpfsSAHError::DirectoryInUse(_) | OpfsSAHError::FileInUse(_) => {
+            "in_use"
+        }
         _ => "corrupt",
     }
 }
 
 /// By the name of the browser's exception.
 fn opfs_reason(value: &JsValue) -> &'static str {
-    let name = js_sys::Reflect::get(value, &JsValue::from_str("name")).ok().and_then(|name| name.as_string());
+    let name = js_sys::Reflect::get(value, &JsValue::from_str("name"))
+        .ok()
+        .and_then(|name| name.as_string());
     match name.as_deref() {
         Some("NoModificationAllowedError" | "InvalidStateError") => "in_use",
         Some("QuotaExceededError") => "full",

@@ -1,8 +1,8 @@
 //! The database key under a passphrase; the record it is kept in is the shell's.
 
 use crate::{bug, code, take};
-use securechat_engine::vault_key::{Cost, EnvelopeKind, EnvelopeList, StoreName, VaultKeyError};
 use securechat_engine::Secret;
+use securechat_engine::vault_key::{Cost, EnvelopeKind, EnvelopeList, StoreName, VaultKeyError};
 use securechat_proto::{DeviceId, Fingerprint};
 use wasm_bindgen::prelude::*;
 use zeroize::Zeroizing;
@@ -13,11 +13,16 @@ use zeroize::Zeroizing;
 /// # Errors
 /// A code of `VaultKeyError`.
 #[wasm_bindgen]
-pub fn seal_key(key: &mut [u8], passphrase: &mut [u8], vault_id: &[u8]) -> Result<Vec<u8>, JsValue> {
+pub fn seal_key(
+    key: &mut [u8],
+    passphrase: &mut [u8],
+    vault_id: &[u8],
+) -> Result<Vec<u8>, JsValue> {
     let key = Secret::take(&mut take::<32>(key)?);
     let passphrase = text(passphrase)?;
     let mut list = EnvelopeList::default();
-    list.wrap_with_passphrase(&name(vault_id)?, &passphrase, Cost::STANDARD, &key).map_err(thrown)?;
+    list.wrap_with_passphrase(&name(vault_id)?, &passphrase, Cost::STANDARD, &key)
+        .map_err(thrown)?;
     Ok(list.encode())
 }
 
@@ -26,7 +31,11 @@ pub fn seal_key(key: &mut [u8], passphrase: &mut [u8], vault_id: &[u8]) -> Resul
 /// # Errors
 /// A code of `VaultKeyError`, when `sealed` is none of ours.
 #[wasm_bindgen]
-pub fn open_key(sealed: &[u8], passphrase: &mut [u8], vault_id: &[u8]) -> Result<Option<Vec<u8>>, JsValue> {
+pub fn open_key(
+    sealed: &[u8],
+    passphrase: &mut [u8],
+    vault_id: &[u8],
+) -> Result<Option<Vec<u8>>, JsValue> {
     let passphrase = text(passphrase)?;
     let list = EnvelopeList::decode(sealed).map_err(thrown)?;
     if !list.has(EnvelopeKind::Passphrase) {
@@ -50,7 +59,9 @@ fn name(vault_id: &[u8]) -> Result<StoreName, JsValue> {
 }
 
 fn text(lent: &mut [u8]) -> Result<Zeroizing<String>, JsValue> {
-    let text = str::from_utf8(lent).map(|text| Zeroizing::new(text.to_owned())).map_err(|_| bug());
+    let text = str::from_utf8(lent)
+        .map(|text| Zeroizing::new(text.to_owned()))
+        .map_err(|_| bug());
     lent.fill(0);
     text
 }

@@ -109,9 +109,7 @@ fn one(
                 .get("http")
                 .and_then(|value| value.as_str())
                 .context("address")?;
-            command
-                .args(["--server", address, "loadgen"])
-                .args(load);
+            command.args(["--server", address, "loadgen"]).args(load);
         }
     }
     command.args(["--name", name, "--pids", &pids.join(",")]);
