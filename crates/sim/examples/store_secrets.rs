@@ -1,5 +1,6 @@
 //! Prints the key material in a store of `securechat-cli`, for the search that must not find it anywhere else:
 //! `store_secrets FOLDER` gives JSON, a list of name and hex. Pieces that are published too are left out.
+//! `store_secrets FOLDER access-token` gives the access token, for the generated API requests.
 
 use anyhow::{Context, Result};
 use rusqlite::{Connection, OpenFlags};
@@ -38,6 +39,11 @@ fn main() -> Result<()> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(Path::new(&folder).join("store.db"), flags)?;
     db.execute_batch(&format!("PRAGMA key = \"x'{}'\"", hex(&key)))?;
+    if std::env::args().nth(2).as_deref() == Some("access-token") {
+        let query = "SELECT access_token FROM account_session";
+        println!("{}", db.query_row(query, [], |row| row.get::<_, String>(0))?);
+        return Ok(());
+    }
     let mut published = BTreeSet::new();
     for query in PUBLISHED {
         for blob in blobs(&db, query)? {
