@@ -4,6 +4,11 @@
 //! keys come from the crypto crate). One input is one transaction; nothing leaves before the commit; tables are the
 //! truth and outputs are hints, emitted again after a crash. The words are in [`api`] and [`shell`].
 
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
+
 pub mod api;
 pub mod shell;
 

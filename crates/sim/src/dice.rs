@@ -14,6 +14,8 @@ impl Dice {
         Self(self.next())
     }
 
+    // Not an iterator: the stream never ends, and a loop over it would not either.
+    #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;

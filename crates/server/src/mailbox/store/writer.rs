@@ -31,7 +31,7 @@ const STATEMENTS: usize = 64;
 /// [`MailboxStore`] on SQLite.
 pub enum SqliteStore {
     InPlace {
-        mailboxes: Mutex<SqliteMailboxes>,
+        mailboxes: Box<Mutex<SqliteMailboxes>>,
         hub: Arc<Hub>,
     },
     Threads {
@@ -67,7 +67,9 @@ impl SqliteStore {
         hub: Arc<Hub>,
     ) -> Self {
         Self::InPlace {
-            mailboxes: Mutex::new(SqliteMailboxes::new(connection, bounds, pseudonyms)),
+            mailboxes: Box::new(Mutex::new(SqliteMailboxes::new(
+                connection, bounds, pseudonyms,
+            ))),
             hub,
         }
     }
