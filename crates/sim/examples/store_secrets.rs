@@ -41,7 +41,10 @@ fn main() -> Result<()> {
     db.execute_batch(&format!("PRAGMA key = \"x'{}'\"", hex(&key)))?;
     if std::env::args().nth(2).as_deref() == Some("access-token") {
         let query = "SELECT access_token FROM account_session";
-        println!("{}", db.query_row(query, [], |row| row.get::<_, String>(0))?);
+        println!(
+            "{}",
+            db.query_row(query, [], |row| row.get::<_, String>(0))?
+        );
         return Ok(());
     }
     let mut published = BTreeSet::new();
