@@ -57,8 +57,14 @@ pub(crate) fn rename(
     let me = cx.me()?;
     let wire = wire_id(&me.fingerprint, fingerprint);
     cx.db.run(
-        "UPDATE conversations_list SET wire_id = ?2, next_sequence = 1 WHERE contact_id = ?1",
+        "UPDATE conversations_list SET wire_id = ?2, next_sequence = 1, taken_sequence = 0 WHERE contact_id = ?1",
         params![contact_id.0.as_bytes(), wire.as_bytes()],
+    )?;
+    // Numbering starts again; what was said to the former identity keeps its place.
+    cx.db.run(
+        "UPDATE messages_rows SET sequence = 0 WHERE conversation_id =
+           (SELECT conversation_id FROM conversations_list WHERE contact_id = ?1)",
+        [contact_id.0.as_bytes()],
     )?;
     Ok(())
 }
@@ -122,6 +128,29 @@ pub(crate) fn take_sequence(cx: &mut Cx<'_>, contact_id: &ContactId) -> Outcome<
     Ok(next)
 }
 
+/// The relay took this number: somebody may have it.
+pub(crate) fn sequence_taken(
+    cx: &mut Cx<'_>,
+    contact_id: &ContactId,
+    sequence: u64,
+) -> Outcome<()> {
+    cx.db.run(
+        "UPDATE conversations_list SET taken_sequence = max(taken_sequence, ?2) WHERE contact_id = ?1",
+        params![contact_id.0.as_bytes(), int(sequence)],
+    )?;
+    Ok(())
+}
+
+/// Numbers behind the last one that the relay took, or may still take, are free again: nobody ever saw them.
+pub(crate) fn free_sequences(cx: &mut Cx<'_>, contact_id: &ContactId) -> Outcome<()> {
+    cx.db.run(
+        "UPDATE conversations_list SET next_sequence = 1 + max(taken_sequence, (SELECT coalesce(max(sequence), 0)
+           FROM outbox_contents o WHERE o.contact_id = ?1)) WHERE contact_id = ?1",
+        [contact_id.0.as_bytes()],
+    )?;
+    Ok(())
+}
+
 pub(crate) fn touch(
     cx: &mut Cx<'_>,
     conversation_id: &ConversationId,
@@ -137,10 +166,13 @@ pub(crate) fn touch(
 
 /// What was sent while they were blocked is neither fetched again nor shown as missing.
 pub(crate) fn forget_gaps(cx: &mut Cx<'_>, fingerprint: &Fingerprint) -> Outcome<()> {
-    cx.db.run(
-        "DELETE FROM inbox_gaps WHERE device_id IN (SELECT device_id FROM identities_devices WHERE fingerprint = ?1)",
-        [fingerprint.as_bytes()],
-    )?;
+    // Without a position the next number that comes is as good as the first.
+    for table in ["inbox_gaps", "inbox_positions"] {
+        cx.db.run(
+            &format!("DELETE FROM {table} WHERE device_id IN (SELECT device_id FROM identities_devices WHERE fingerprint = ?1)"),
+            [fingerprint.as_bytes()],
+        )?;
+    }
     Ok(())
 }
 

@@ -49,8 +49,6 @@ pub(crate) struct Origin {
     pub sequence: u64,
     pub sent_at: Timestamp,
     pub accepted_at: Timestamp,
-    /// Acceptance time, clamped so that this sender's numbering never goes back.
-    pub order_at: Timestamp,
 }
 
 /// Counts something that came from outside and was dropped; the numbers are in the diagnostic file.
@@ -399,7 +397,9 @@ fn deliver(
             params![sender.device.as_bytes(), content_id.as_bytes(), int(cx.now.0)],
         )?;
         if new == 0 {
-            // Healed by the sender although we have it: our receipt was lost, so it is owed again.
+            // Healed or tried again by the sender although we have it: its number is not missing, our receipt was lost
+            // and is owed again.
+            gaps::note_number(cx, sender, &content, accepted_at)?;
             return match &contact {
                 Some(contact) if confirms(kind) && contact.is_accepted() => {
                     receipts::owe_delivered(cx, &contact.id, &content_id)
@@ -423,14 +423,13 @@ fn deliver(
     let Some(conversation_id) = conversations::of_contact(cx.db, &contact.id)? else {
         return Ok(());
     };
-    let order_at = gaps::place(cx, sender, &content, &content_id, accepted_at)?;
+    gaps::note_number(cx, sender, &content, accepted_at)?;
     let origin = Origin {
         device: sender.device,
         content_id,
         sequence: content.sequence,
         sent_at: Timestamp(content.sent_at_ms),
         accepted_at,
-        order_at,
     };
     route(
         cx,

@@ -107,9 +107,10 @@ pub const REPAIR_HASHES_MAX: usize = 64;
 /// One emoji with its joiners and modifiers.
 pub const EMOJI_BYTES_MAX: usize = 64;
 
-/// Envelopes whose sender's log is not known yet: in all, and per claimed sender.
+/// Envelopes whose sender's log is not known yet: in all, and per claimed sender. One sender may send
+/// [`REQUESTS_PER_TARGET_PER_DAY`] requests before the log is fetched; fewer places would lose the last of them.
 pub const ENVELOPES_AWAITING_LOG_MAX: usize = 64;
-pub const ENVELOPES_AWAITING_LOG_PER_SENDER_MAX: usize = 4;
+pub const ENVELOPES_AWAITING_LOG_PER_SENDER_MAX: usize = 8;
 
 pub const SECOND_MS: u64 = 1000;
 pub const MINUTE_MS: u64 = 60 * SECOND_MS;

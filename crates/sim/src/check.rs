@@ -49,6 +49,10 @@ fn kept_what_was_said(
             .get(&written.conversation_id)
             .and_then(|items| items.iter().find(|item| item.message_id == written.id));
         let Some(item) = item else {
+            // Deleted for everyone before anybody had it: there is nobody to show a stone to.
+            if written.deleted {
+                continue;
+            }
             bail!(
                 "{} lost a message of its own: {:?}",
                 person.name,
@@ -261,6 +265,21 @@ pub fn newest_of_others(person: &Person) -> Vec<(ConversationId, ContentId)> {
                 .find(|item| !item.from_me && is_message(item))?;
             Some((chat.conversation_id, newest.message_id))
         })
+        .collect()
+}
+
+/// Own messages that did not arrive and may be tried again.
+pub fn failed(person: &Person) -> Vec<ContentId> {
+    conversations(person)
+        .into_values()
+        .flatten()
+        .filter(|item| {
+            matches!(
+                item.state,
+                Some(SendState::Failed { .. } | SendState::NotDelivered)
+            )
+        })
+        .map(|item| item.message_id)
         .collect()
 }
 

@@ -16,7 +16,8 @@ use anyhow::{Result, anyhow};
 use world::Outcome;
 
 /// Runs one seed on a thread of its own, in a folder of its own; both are gone afterwards.
-pub fn run_seed(seed: u64) -> Result<Outcome> {
+/// `told`: prints every event; after a failure the folder with all stores stays, and its path is printed.
+pub fn run_seed(seed: u64, told: bool) -> Result<Outcome> {
     let memory = std::path::Path::new("/dev/shm");
     let parent = if memory.is_dir() {
         memory.to_owned()
@@ -29,13 +30,17 @@ pub fn run_seed(seed: u64) -> Result<Outcome> {
     let path = folder.path().to_owned();
     let world = std::thread::spawn(move || {
         randomness::seed(seed);
-        world::run(seed, &path)
+        world::run(seed, &path, told)
     });
-    world.join().map_err(|panic| {
+    let outcome = world.join().map_err(|panic| {
         let text = panic
             .downcast_ref::<String>()
             .map(String::as_str)
             .or(panic.downcast_ref::<&str>().copied());
         anyhow!("panic: {}", text.unwrap_or("without text"))
-    })?
+    })?;
+    if told && outcome.is_err() {
+        println!("stores: {}", folder.keep().display());
+    }
+    outcome
 }

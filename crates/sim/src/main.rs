@@ -14,13 +14,16 @@ struct Arguments {
     /// Runs every seed twice and compares the traces.
     #[arg(long)]
     twice: bool,
+    /// Prints every event, and keeps the stores of a failing seed.
+    #[arg(long)]
+    trace: bool,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let (mut passed, mut failed, mut messages, mut crashes) = (0u64, 0u64, 0usize, 0u32);
     for seed in arguments.seed..arguments.seed.saturating_add(arguments.seeds) {
-        match run(seed, arguments.twice) {
+        match run(seed, &arguments) {
             Ok((count, died)) => {
                 passed += 1;
                 messages += count;
@@ -29,7 +32,7 @@ fn main() -> ExitCode {
             Err(error) => {
                 failed += 1;
                 println!("seed {seed} failed: {error:#}");
-                println!("  replay: cargo run -p securechat-sim -- --seed {seed}");
+                println!("  replay: cargo run -p securechat-sim -- --trace --seed {seed}");
             }
         }
     }
@@ -42,10 +45,10 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(seed: u64, twice: bool) -> anyhow::Result<(usize, u32)> {
-    let outcome = securechat_sim::run_seed(seed)?;
-    if twice {
-        let again = securechat_sim::run_seed(seed)?;
+fn run(seed: u64, arguments: &Arguments) -> anyhow::Result<(usize, u32)> {
+    let outcome = securechat_sim::run_seed(seed, arguments.trace)?;
+    if arguments.twice {
+        let again = securechat_sim::run_seed(seed, arguments.trace)?;
         let (first, second) = (outcome.trace.digest(), again.trace.digest());
         anyhow::ensure!(
             first == second,

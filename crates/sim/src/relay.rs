@@ -9,8 +9,9 @@ use axum::http::Request;
 use futures_util::{Sink, Stream};
 use securechat_engine::shell::Method;
 use securechat_proto::api::Stretching;
+use securechat_proto::b64;
 use securechat_proto::wire::{Message, socket};
-use securechat_proto::{Timestamp, limits};
+use securechat_proto::{DeviceId, Timestamp, limits};
 use securechat_server::app::{self, App};
 use securechat_server::mailbox::socket::serve;
 use securechat_server::platform::config::Storage;
@@ -27,6 +28,9 @@ use tower::ServiceExt;
 
 /// Real time after which the relay counts as stuck.
 const STUCK: Duration = Duration::from_secs(20);
+
+/// Real time after which a delivery counts as held back.
+const UNSENT: Duration = Duration::from_millis(200);
 
 /// What a socket of a client gets.
 #[derive(Debug)]
@@ -58,6 +62,8 @@ struct Socket {
     /// Read while waiting for an answer, not handed out yet.
     early: Vec<Frame>,
     is_authenticated: bool,
+    /// The device that proved itself on it.
+    device: Option<DeviceId>,
 }
 
 impl Relay {
@@ -199,6 +205,7 @@ impl Relay {
                 from,
                 early: Vec::new(),
                 is_authenticated: false,
+                device: None,
             },
         );
         true
@@ -221,6 +228,7 @@ impl Relay {
             return Ok(());
         };
         let awaited = socket.awaited(&bytes);
+        let submit = submit_in(&bytes);
         if socket.to.send(Frame::Binary(bytes.into())).is_err() {
             return Ok(());
         }
@@ -234,7 +242,38 @@ impl Relay {
         if waited.is_err() {
             bail!("the relay did not answer a frame");
         }
+        if let Some(submit) = submit {
+            self.await_deliveries(number, &submit);
+        }
         Ok(())
+    }
+
+    /// A delivery is read from storage by another thread: whoever is online gets it now, in every run of a seed.
+    fn await_deliveries(&mut self, from: u64, submit: &socket::Submit) {
+        let Some(running) = &mut self.running else {
+            return;
+        };
+        let stored = running
+            .sockets
+            .get(&from)
+            .is_some_and(|socket| socket.early.last().is_some_and(is_stored));
+        if !stored {
+            return;
+        }
+        for envelope in submit.destinations.iter().flat_map(|to| &to.envelopes) {
+            let to = running.sockets.values_mut().find(|socket| {
+                socket
+                    .device
+                    .is_some_and(|device| device.as_bytes() == envelope.device_id.as_slice())
+            });
+            if let Some(to) = to {
+                let delivery = to.wait_for_delivery(&envelope.envelope_id);
+                // Not sent: the receiver has too many that are not acknowledged.
+                let _ = running
+                    .runtime
+                    .block_on(async { tokio::time::timeout(UNSENT, delivery).await });
+            }
+        }
     }
 
     /// Envelopes in all mailboxes; acknowledgements are lazy, so they are given a moment.
@@ -302,8 +341,9 @@ impl Socket {
         use socket::client_frame::Frame;
         match socket::ClientFrame::decode(bytes).ok()?.frame? {
             Frame::Auth(_) if self.is_authenticated => Some(Awaited::Ready),
-            Frame::Auth(_) => {
+            Frame::Auth(auth) => {
                 self.is_authenticated = true;
+                self.device = device_in(&auth.jwt);
                 Some(Awaited::Drained)
             }
             Frame::Submit(_) => Some(Awaited::Accepted),
@@ -327,6 +367,29 @@ impl Socket {
         }
     }
 
+    async fn wait_for_delivery(&mut self, envelope_id: &[u8]) {
+        let is_it = |frame: &Frame| match frame {
+            Frame::Binary(bytes) => match server_frame(bytes) {
+                Some(socket::server_frame::Frame::Delivery(delivery)) => {
+                    delivery.envelope_id == envelope_id
+                }
+                _ => false,
+            },
+            Frame::Close(_) => true,
+            _ => false,
+        };
+        if self.early.iter().any(&is_it) {
+            return;
+        }
+        while let Some(frame) = self.from.recv().await {
+            let ends = is_it(&frame);
+            self.early.push(frame);
+            if ends {
+                return;
+            }
+        }
+    }
+
     fn take(&mut self) -> Vec<Frame> {
         let mut frames = std::mem::take(&mut self.early);
         while let Ok(frame) = self.from.try_recv() {
@@ -338,16 +401,44 @@ impl Socket {
 
 fn is_answer(bytes: &[u8], awaited: Awaited) -> bool {
     use socket::server_frame::Frame;
-    let frame = socket::ServerFrame::decode(bytes)
-        .ok()
-        .and_then(|frame| frame.frame);
     matches!(
-        (frame, awaited),
+        (server_frame(bytes), awaited),
         (Some(Frame::Ready(_)), Awaited::Ready)
             | (Some(Frame::Drained(_)), Awaited::Drained)
             | (Some(Frame::Accepted(_)), Awaited::Accepted)
             | (Some(Frame::Pong(_)), Awaited::Pong)
     )
+}
+
+fn server_frame(bytes: &[u8]) -> Option<socket::server_frame::Frame> {
+    socket::ServerFrame::decode(bytes).ok()?.frame
+}
+
+fn is_stored(frame: &Frame) -> bool {
+    match frame {
+        Frame::Binary(bytes) => match server_frame(bytes) {
+            Some(socket::server_frame::Frame::Accepted(accepted)) => accepted
+                .results
+                .iter()
+                .any(|result| result.outcome() == socket::Outcome::Stored),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+fn submit_in(bytes: &[u8]) -> Option<socket::Submit> {
+    match socket::ClientFrame::decode(bytes).ok()?.frame? {
+        socket::client_frame::Frame::Submit(submit) => Some(submit),
+        _ => None,
+    }
+}
+
+/// The device an access token was made for.
+fn device_in(jwt: &str) -> Option<DeviceId> {
+    let claims = b64::decode(jwt.split('.').nth(1)?)?;
+    let claims: serde_json::Value = serde_json::from_slice(&claims).ok()?;
+    serde_json::from_value(claims.get("dev")?.clone()).ok()
 }
 
 /// A WebSocket made of two queues.

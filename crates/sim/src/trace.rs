@@ -7,6 +7,8 @@ use sha2::{Digest, Sha256};
 pub struct Trace {
     hash: Sha256,
     pub events: u64,
+    /// Print what is told.
+    pub told: bool,
 }
 
 impl Trace {
@@ -19,6 +21,13 @@ impl Trace {
         self.hash.update(what);
         self.hash.update((detail.len() as u64).to_be_bytes());
         self.hash.update(detail);
+    }
+
+    /// One line for whoever looks for the cause of a failure; costs nothing otherwise, and is no part of the hash.
+    pub fn tell(&self, at: Timestamp, what: impl FnOnce() -> String) {
+        if self.told {
+            println!("{} {}", at.0, what());
+        }
     }
 
     /// First 8 bytes, hex.

@@ -123,14 +123,20 @@ const START: Timestamp = Timestamp(1_767_225_600_000);
 /// Once nothing goes wrong any more, everything must have settled after this.
 const CALM_MS: u64 = 30 * 60 * 1000;
 
+/// Longer than all jumps in time of one plan together.
+const TROUBLE_MS: u64 = 100 * 24 * 60 * 60 * 1000;
+
 /// Runs one seed in `folder`; an error is a failure of the product (or of the simulator).
-pub fn run(seed: u64, folder: &Path) -> Result<Outcome> {
+/// `told`: every event is printed.
+pub fn run(seed: u64, folder: &Path, told: bool) -> Result<Outcome> {
     let mut dice = Dice::new(seed);
     let plan = Plan::from(&mut dice);
     let mut world = World::new(plan, folder, dice)?;
+    world.trace.told = told;
+    world.trace.tell(world.now, || format!("{:?}", world.plan));
     world.begin()?;
     world
-        .run_until(|world| world.actions_left == 0, 24 * 60 * 60 * 1000)
+        .run_until(|world| world.actions_left == 0, TROUBLE_MS)
         .context("while things went wrong")?;
     world.calm_down()?;
     let end = world.now.saturating_add_ms(CALM_MS);
@@ -221,7 +227,16 @@ impl World {
             self.run_until(|world| world.now >= end, 60_000)?;
             for person in 0..self.people.len() {
                 self.accept_all(person)?;
+                self.try_again(person)?;
             }
+        }
+        Ok(())
+    }
+
+    /// What was refused (more requests than a day allows, a right that was lost) is sent again, as a person would.
+    fn try_again(&mut self, person: usize) -> Result<()> {
+        for message_id in check::failed(self.person(person)) {
+            self.command(person, Command::RetryMessage { message_id }, Asked::Other)?;
         }
         Ok(())
     }
@@ -245,6 +260,9 @@ impl World {
     }
 
     fn happen(&mut self, event: Event) -> Result<()> {
+        if !matches!(event, Event::Tick { .. }) {
+            self.trace.tell(self.now, || told(&event));
+        }
         match event {
             Event::Tick { person } => {
                 let now = self.now;
@@ -347,6 +365,9 @@ impl World {
     // ---- people --------------------------------------------------------------------------------
 
     fn command(&mut self, person: usize, command: Command, asked: Asked) -> Result<()> {
+        self.trace.tell(self.now, || {
+            format!("{person} {}", cut(&format!("{command:?}")))
+        });
         let input = self.person(person).ask(command, asked);
         self.feed(person, input)
     }
@@ -381,6 +402,8 @@ impl World {
                     "reply",
                     &format!("{result:?}").len().to_le_bytes(),
                 );
+                self.trace
+                    .tell(self.now, || format!("{person} answered {result:?}"));
                 self.person(person).answered(command_id, result);
             }
             Output::Request { .. } => {
@@ -431,6 +454,7 @@ impl World {
     }
 
     fn crash(&mut self, person: usize) {
+        self.trace.tell(self.now, || format!("{person} crashes"));
         self.crashes += 1;
         if let Some(socket) = self.person(person).socket {
             self.relay.close(socket);
@@ -605,6 +629,10 @@ impl World {
             return Ok(());
         };
         let lost = self.trouble(self.plan.loss_per_mille);
+        if lost {
+            self.trace
+                .tell(self.now, || format!("{person} loses request {path}"));
+        }
         if lost && self.dice.chance(500) {
             return self.request_failed(person, life, request_id);
         }
@@ -680,6 +708,8 @@ impl World {
 
     /// The connection breaks; what was under way on it is gone.
     fn cut(&mut self, person: usize, socket: u64) {
+        self.trace
+            .tell(self.now, || format!("{person} loses socket {socket}"));
         self.relay.close(socket);
         let wait = self.latency();
         self.after(
@@ -693,6 +723,7 @@ impl World {
     }
 
     fn crash_relay(&mut self) {
+        self.trace.tell(self.now, || "relay crashes".to_owned());
         self.crashes += 1;
         self.relay.crash();
         for person in 0..self.people.len() {
@@ -788,4 +819,45 @@ impl World {
     fn person(&mut self, index: usize) -> &mut Person {
         &mut self.people[index]
     }
+}
+
+/// An event in words, for [`Trace::tell`].
+fn told(event: &Event) -> String {
+    use securechat_proto::wire::{Message, socket};
+    match event {
+        Event::Tick { person } => format!("{person} tick"),
+        Event::Request { person, output, .. } => match output {
+            Output::Request { method, path, .. } => format!("{person} {method:?} {path}"),
+            _ => String::new(),
+        },
+        Event::Answer { person, input, .. } => match input {
+            Input::Response { status, .. } => format!("{person} response {status}"),
+            _ => format!("{person} request failed"),
+        },
+        Event::Open { person, socket } => format!("{person} opens socket {socket}"),
+        Event::Opened { person, socket } => format!("{person} opened socket {socket}"),
+        Event::ToRelay { person, bytes, .. } => {
+            let frame = socket::ClientFrame::decode(bytes.as_slice());
+            format!(
+                "{person} -> {}",
+                cut(&format!("{:?}", frame.map(|frame| frame.frame)))
+            )
+        }
+        Event::ToPerson { person, bytes, .. } => {
+            let frame = socket::ServerFrame::decode(bytes.as_slice());
+            format!(
+                "{person} <- {}",
+                cut(&format!("{:?}", frame.map(|frame| frame.frame)))
+            )
+        }
+        Event::Closed { person, code, .. } => format!("{person} socket closed {code:?}"),
+        Event::Act { person } => format!("{person} acts"),
+        Event::Restart { person } => format!("{person} restarts"),
+        Event::RestartRelay => "relay restarts".to_owned(),
+    }
+}
+
+/// As much of a long line as fits a screen.
+fn cut(line: &str) -> String {
+    line.chars().take(700).collect()
 }

@@ -1,4 +1,4 @@
-//! The numbering of one sender's contents in one conversation: order, and what is missing.
+//! The numbering of one sender's contents in one conversation: what is missing.
 
 use crate::api::SystemEvent;
 use crate::contacts::Contact;
@@ -16,57 +16,35 @@ const SHOWN_AFTER_MS: u64 = limits::MINUTE_MS;
 /// Gaps kept per sender and conversation.
 const GAPS_MAX: i64 = 64;
 
-struct Position {
-    highest: u64,
-    order_at: Timestamp,
-    order_id: Vec<u8>,
-}
-
-/// Notes the content's number and tells its place: acceptance time, never before this sender's earlier contents.
-pub(super) fn place(
+/// Notes the content's number: what lies between it and the highest so far is missing, or it was itself missing.
+pub(super) fn note_number(
     cx: &mut Cx<'_>,
     sender: &Address,
     content: &Content,
-    id: &ContentId,
     accepted_at: Timestamp,
-) -> Outcome<Timestamp> {
-    if content.sequence == 0 {
-        return Ok(accepted_at);
-    }
-    let position = cx.db.one(
-        "SELECT highest, order_at, order_id FROM inbox_positions WHERE device_id = ?1 AND wire_id = ?2",
-        params![sender.device.as_bytes(), content.conversation_id],
-        |row| Ok(Position { highest: uint(row.get(0)?), order_at: Timestamp(uint(row.get(1)?)), order_id: row.get(2)? }),
-    )?;
-    let Some(position) = position else {
-        store(cx, sender, content, id, accepted_at)?;
-        return Ok(accepted_at);
-    };
-    if content.sequence <= position.highest {
-        fill(cx, sender, content)?;
-        return Ok(accepted_at);
-    }
-    if content.sequence > position.highest + 1 {
-        note(cx, sender, content, position.highest + 1, accepted_at)?;
-    }
-    let mut order_at = accepted_at.max(position.order_at);
-    if order_at == position.order_at && id.as_bytes() < position.order_id.as_slice() {
-        order_at = order_at.saturating_add_ms(1);
-    }
-    store(cx, sender, content, id, order_at)?;
-    Ok(order_at)
-}
-
-fn store(
-    cx: &mut Cx<'_>,
-    sender: &Address,
-    content: &Content,
-    id: &ContentId,
-    order_at: Timestamp,
 ) -> Outcome<()> {
+    if content.sequence == 0 {
+        return Ok(());
+    }
+    let highest = cx.db.one(
+        "SELECT highest FROM inbox_positions WHERE device_id = ?1 AND wire_id = ?2",
+        params![sender.device.as_bytes(), content.conversation_id],
+        |row| Ok(uint(row.get(0)?)),
+    )?;
+    match highest {
+        Some(highest) if content.sequence <= highest => return fill(cx, sender, content),
+        Some(highest) if content.sequence > highest + 1 => {
+            note(cx, sender, content, highest + 1, accepted_at)?;
+        }
+        _ => {}
+    }
     cx.db.run(
-        "INSERT OR REPLACE INTO inbox_positions (device_id, wire_id, highest, order_at, order_id) VALUES (?1, ?2, ?3, ?4, ?5)",
-        params![sender.device.as_bytes(), content.conversation_id, int(content.sequence), int(order_at.0), id.as_bytes()],
+        "INSERT OR REPLACE INTO inbox_positions (device_id, wire_id, highest) VALUES (?1, ?2, ?3)",
+        params![
+            sender.device.as_bytes(),
+            content.conversation_id,
+            int(content.sequence)
+        ],
     )?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! What others said: texts, edits, deletions, reactions, checked against who wrote the message they name.
 
 use super::writing::{erase, rewrite, set_reaction};
-use super::{NewRow, insert};
+use super::{NewRow, insert, order};
 use crate::contacts::Contact;
 use crate::context::Cx;
 use crate::error::Outcome;
@@ -30,17 +30,22 @@ pub(crate) fn on_text(
     let row = NewRow {
         device_id: Some(origin.device),
         sequence: origin.sequence,
-        order_at: origin.order_at,
         written_at: origin.sent_at,
         accepted_at: Some(origin.accepted_at),
         text: &text.body,
         reply_to: ContentId::from_slice(&text.reply_to),
         unread: true,
-        ..NewRow::new(origin.content_id, *conversation_id, origin.order_at, "text")
+        ..NewRow::new(
+            origin.content_id,
+            *conversation_id,
+            origin.accepted_at,
+            "text",
+        )
     };
     if !insert(cx, &row)? {
         return Ok(());
     }
+    order::place(cx, &origin.content_id)?;
     typing::on_stopped(cx, conversation_id);
     apply_early(cx, contact, &origin.content_id)?;
     cx.db.run(
@@ -60,7 +65,6 @@ pub(crate) fn on_unsupported(
     let row = NewRow {
         device_id: Some(origin.device),
         sequence: origin.sequence,
-        order_at: origin.order_at,
         written_at: origin.sent_at,
         accepted_at: Some(origin.accepted_at),
         unread: true,
@@ -68,12 +72,12 @@ pub(crate) fn on_unsupported(
         ..NewRow::new(
             origin.content_id,
             *conversation_id,
-            origin.order_at,
+            origin.accepted_at,
             "unsupported",
         )
     };
     insert(cx, &row)?;
-    Ok(())
+    order::place(cx, &origin.content_id)
 }
 
 fn notify(

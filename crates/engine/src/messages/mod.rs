@@ -1,15 +1,16 @@
 //! Messages of a conversation: written, edited, deleted, answered; their rows, their order, their states.
 //!
 //! Knows: what was said. Must never know: keys, devices' sessions, how a content travels.
-//! Order on every device: (the relay's acceptance time, message id), clamped so that one sender's numbering never
-//! goes back.
+//! Order on every device: see [`order`].
 
 pub(crate) mod incoming;
+pub(crate) mod order;
 pub(crate) mod states;
 pub(crate) mod timeline;
 pub(crate) mod writing;
 
 pub(crate) use timeline::preview;
+pub(crate) use writing::forget;
 
 use crate::api::SystemEvent;
 use crate::contacts::Contact;
@@ -98,6 +99,20 @@ pub(crate) fn insert(cx: &mut Cx<'_>, row: &NewRow<'_>) -> Outcome<bool> {
         }
     }
     Ok(added > 0)
+}
+
+/// Sets the number of an own message; with acceptance it gives the message its place.
+pub(crate) fn number(
+    cx: &mut Cx<'_>,
+    id: &ContentId,
+    device: &DeviceId,
+    sequence: u64,
+) -> Outcome<()> {
+    cx.db.run(
+        "UPDATE messages_rows SET device_id = ?2, sequence = ?3 WHERE message_id = ?1 AND from_me = 1",
+        params![id.as_bytes(), device.as_bytes(), int(sequence)],
+    )?;
+    Ok(())
 }
 
 /// A line of the product's own, at the end of the conversation.

@@ -1,5 +1,6 @@
 //! How far an own message has come: queued, waiting, sent, delivered, read, failed.
 
+use super::order;
 use crate::context::Cx;
 use crate::error::Outcome;
 use crate::store::rows::int;
@@ -37,21 +38,15 @@ pub(crate) fn on_sent(
     accepted_at: Timestamp,
     expires_at: Timestamp,
 ) -> Outcome<()> {
-    let Some(conversation_id) = conversation_of(cx, id)? else {
-        return Ok(());
-    };
-    // Our own numbering never goes back: not before what we wrote earlier.
-    let floor = cx.db.number(
-        "SELECT max(order_at) FROM messages_rows WHERE conversation_id = ?1 AND from_me = 1 AND accepted_at IS NOT NULL
-           AND row < (SELECT row FROM messages_rows WHERE message_id = ?2)",
-        params![conversation_id.as_bytes(), id.as_bytes()],
-    )?;
-    cx.db.run(
-        "UPDATE messages_rows SET order_at = max(?2, ?4), accepted_at = ?2, expires_at = ?3,
+    let first = cx.db.run(
+        "UPDATE messages_rows SET accepted_at = ?2, expires_at = ?3,
                 state = CASE WHEN state IN ('delivered', 'read') THEN state ELSE 'sent' END
          WHERE message_id = ?1 AND from_me = 1 AND accepted_at IS NULL",
-        params![id.as_bytes(), int(accepted_at.0), int(expires_at.0), floor],
+        params![id.as_bytes(), int(accepted_at.0), int(expires_at.0)],
     )?;
+    if first > 0 {
+        order::place(cx, id)?;
+    }
     // A second acceptance (resealed for a new device) leaves time and place alone.
     cx.db.run(
         "UPDATE messages_rows SET state = 'sent' WHERE message_id = ?1 AND from_me = 1

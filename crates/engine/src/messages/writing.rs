@@ -233,11 +233,15 @@ pub(super) fn erase(cx: &mut Cx<'_>, id: &ContentId) -> Outcome<()> {
 }
 
 /// Removes the row from this device.
-fn forget(cx: &mut Cx<'_>, id: &ContentId) -> Outcome<()> {
+pub(crate) fn forget(cx: &mut Cx<'_>, id: &ContentId) -> Outcome<()> {
+    let conversation_id = super::states::conversation_of(cx, id)?;
     cx.db.run(
         "DELETE FROM messages_rows WHERE message_id = ?1",
         [id.as_bytes()],
     )?;
+    if let Some(conversation_id) = conversation_id {
+        cx.changed_conversation(conversation_id);
+    }
     forget_parts(cx, id)
 }
 
@@ -309,6 +313,11 @@ pub(crate) fn retry(cx: &mut Cx<'_>, id: &ContentId) -> Outcome<Answer> {
     if !outbox::retry(cx, id)? {
         return Err(Fault::refused(RefusalCode::NotFound));
     }
+    let at = at_the_end(cx, &own.conversation_id)?;
+    cx.db.run(
+        "UPDATE messages_rows SET order_at = ?2, sequence = 0, accepted_at = NULL WHERE message_id = ?1",
+        params![id.as_bytes(), int(at.0)],
+    )?;
     super::states::set(cx, id, "queued")?;
     Ok(Answer::Now(Reply::Message { message_id: *id }))
 }

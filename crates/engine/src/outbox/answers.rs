@@ -6,10 +6,10 @@ use crate::api::{AccountState, ContactId};
 use crate::contacts::{self, Contact};
 use crate::context::Cx;
 use crate::error::Outcome;
-use crate::messages::states;
+use crate::messages::{self, states};
 use crate::shell::Topic;
 use crate::store::rows::{int, uint};
-use crate::{identities, inbox, requests};
+use crate::{conversations, identities, inbox, requests};
 use rusqlite::params;
 use securechat_proto::signing::Purpose;
 use securechat_proto::wire::socket::{Accepted, DestinationResult, Outcome as Answered};
@@ -29,11 +29,12 @@ struct Row {
     kind: String,
     created_at: Timestamp,
     attempts: u32,
+    sequence: u64,
 }
 
 fn submit(cx: &Cx<'_>, id: &SubmitId) -> Outcome<Option<Row>> {
     cx.db.one(
-        "SELECT c.row, c.content_id, c.contact_id, c.kind, c.created_at, s.attempts
+        "SELECT c.row, c.content_id, c.contact_id, c.kind, c.created_at, s.attempts, c.sequence
          FROM outbox_submits s JOIN outbox_contents c ON c.row = s.row WHERE s.submit_id = ?1",
         [id.as_bytes()],
         |row| {
@@ -44,6 +45,7 @@ fn submit(cx: &Cx<'_>, id: &SubmitId) -> Outcome<Option<Row>> {
                 kind: row.get(3)?,
                 created_at: Timestamp(uint(row.get(4)?)),
                 attempts: row.get(5)?,
+                sequence: uint(row.get(6)?),
             })
         },
     )
@@ -97,7 +99,7 @@ fn on_stored(
         prepare::on_stale(cx, device)?;
     }
     cx.db.run(
-        "UPDATE outbox_copies SET state = 'accepted' WHERE submit_id = ?1",
+        "UPDATE outbox_copies SET state = 'accepted' WHERE submit_id = ?1 AND state = 'sealed'",
         [submit_id.as_bytes()],
     )?;
     cx.db.run(
@@ -105,13 +107,14 @@ fn on_stored(
         [submit_id.as_bytes()],
     )?;
     let reached = cx.db.exists(
-        "SELECT 1 FROM outbox_copies WHERE row = ?1 AND state = 'accepted'",
+        "SELECT 1 FROM outbox_copies WHERE row = ?1 AND state IN ('accepted', 'received')",
         [row.row],
     )?;
     let (accepted_at, expires_at) = (
         Timestamp(accepted.accepted_at_ms),
         Timestamp(accepted.expires_at_ms),
     );
+    conversations::sequence_taken(cx, &row.contact_id, row.sequence)?;
     if reached {
         states::on_sent(cx, &row.content_id, accepted_at, expires_at)?;
         cx.db.run(
@@ -146,6 +149,9 @@ fn reseal(cx: &mut Cx<'_>, row: &Row) -> Outcome<()> {
 
 /// With the relay for every device: kept for receipt, repair and healing, or done.
 fn settle(cx: &mut Cx<'_>, row: &Row) -> Outcome<()> {
+    if drop_if_received(cx, row.row)? {
+        return Ok(());
+    }
     let heal_at = row.created_at.saturating_add_ms(HEALED_AFTER_MS[0]);
     cx.db.run(
         "UPDATE outbox_contents SET state = 'sent', due_at = ?2 WHERE row = ?1",
@@ -156,6 +162,7 @@ fn settle(cx: &mut Cx<'_>, row: &Row) -> Outcome<()> {
 
 /// A request beyond the target's daily budget: the relay releases it later.
 fn on_held(cx: &mut Cx<'_>, row: &Row, submit_id: &SubmitId, accepted: &Accepted) -> Outcome<()> {
+    conversations::sequence_taken(cx, &row.contact_id, row.sequence)?;
     cx.db.run(
         "UPDATE outbox_copies SET state = 'accepted' WHERE submit_id = ?1",
         [submit_id.as_bytes()],
@@ -185,15 +192,24 @@ fn on_refused(cx: &mut Cx<'_>, row: &Row, submit_id: &SubmitId) -> Outcome<()> {
         "DELETE FROM outbox_copies WHERE submit_id = ?1",
         [submit_id.as_bytes()],
     )?;
-    if is_confirmed(&row.kind) {
+    let taken_back = cx.db.exists(
+        "SELECT 1 FROM outbox_contents WHERE row = ?1 AND content = x''",
+        [row.row],
+    )?;
+    if taken_back {
+        // Deleted for everyone while it was on its way; now it is certain that nobody has it.
+        messages::forget(cx, &row.content_id)?;
+    }
+    if is_confirmed(&row.kind) && !taken_back {
         cx.db.run(
-            "UPDATE outbox_contents SET state = 'failed' WHERE row = ?1",
+            "UPDATE outbox_contents SET state = 'failed', sequence = 0 WHERE row = ?1",
             [row.row],
         )?;
     } else {
         cx.db
             .run("DELETE FROM outbox_contents WHERE row = ?1", [row.row])?;
     }
+    conversations::free_sequences(cx, &row.contact_id)?;
     states::set(cx, &row.content_id, "failed_not_accepted")
 }
 
@@ -224,23 +240,36 @@ pub(crate) fn on_receipt(
             "UPDATE outbox_copies SET state = 'received' WHERE row = ?1 AND device_id = ?2",
             params![row, device.as_bytes()],
         )?;
-        let open = cx.db.exists(
-            "SELECT 1 FROM outbox_copies WHERE row = ?1 AND state <> 'received'",
-            [row],
-        )?;
-        if !open {
-            drop_sealed(cx, row)?;
-            cx.db
-                .run("DELETE FROM outbox_contents WHERE row = ?1", [row])?;
-        }
+        drop_if_received(cx, row)?;
     }
     Ok(())
+}
+
+/// Every device has it and the relay has answered: nothing is left to do. A receipt may overtake the relay's answer,
+/// which alone tells the message's place.
+fn drop_if_received(cx: &mut Cx<'_>, row: i64) -> Outcome<bool> {
+    let (copies, open) = (
+        cx.db
+            .number("SELECT count(*) FROM outbox_copies WHERE row = ?1", [row])?,
+        cx.db.exists(
+            "SELECT 1 FROM outbox_copies WHERE row = ?1 AND state <> 'received'
+             UNION ALL SELECT 1 FROM outbox_submits WHERE row = ?1",
+            [row],
+        )?,
+    );
+    if copies == 0 || open {
+        return Ok(false);
+    }
+    drop_sealed(cx, row)?;
+    cx.db
+        .run("DELETE FROM outbox_contents WHERE row = ?1", [row])?;
+    Ok(true)
 }
 
 /// Contents without a receipt: encrypted again on set days for accepted contacts, given up at the end.
 pub(super) fn heal_and_expire(cx: &mut Cx<'_>) -> Outcome<()> {
     let due = cx.db.all(
-        "SELECT row, content_id, contact_id, kind, created_at, healed FROM outbox_contents
+        "SELECT row, content_id, contact_id, kind, created_at, healed, sequence FROM outbox_contents
          WHERE state IN ('open', 'sent', 'held', 'sealed') AND (due_at <= ?1 AND state IN ('sent', 'held') OR created_at <= ?2)
          ORDER BY row LIMIT 64",
         params![int(cx.now.0), int(cx.now.0.saturating_sub(TRIED_MS))],
@@ -252,6 +281,7 @@ pub(super) fn heal_and_expire(cx: &mut Cx<'_>) -> Outcome<()> {
                 kind: row.get(3)?,
                 created_at: Timestamp(uint(row.get(4)?)),
                 attempts: 0,
+                sequence: uint(row.get(6)?),
             };
             Ok((found, row.get::<_, u32>(5)? as usize))
         },

@@ -18,7 +18,7 @@ use crate::error::{Fault, Outcome};
 use crate::shell::{Output, Topic};
 use crate::store::rows::{Db, int, uint};
 use rusqlite::params;
-use securechat_crypto::channel::{Kind, Numbering};
+use securechat_crypto::channel::Kind;
 use securechat_crypto::seal::ExpiryClass;
 use securechat_proto::wire::Message;
 use securechat_proto::wire::content::Content;
@@ -54,31 +54,25 @@ impl NewContent {
 pub(crate) fn enqueue(cx: &mut Cx<'_>, new: &NewContent, body: Body) -> Outcome<()> {
     let kind = Kind::of(&body);
     debug_assert!(kind.rule().expiry == ExpiryClass::Durable);
-    let sequence = match kind.rule().numbering {
-        Numbering::Counted => conversations::take_sequence(cx, &new.contact_id)?,
-        Numbering::Never | Numbering::Free => 0,
-    };
     let content_id = new.content_id.unwrap_or_else(|| ContentId(cx.ids.bytes()));
     let wire_id = conversations::wire_id_of(cx.db, &new.contact_id)?
         .ok_or(Fault::Bug("a contact without a conversation"))?;
     let content = Content {
         conversation_id: wire_id.to_vec(),
         content_id: content_id.to_vec(),
-        sequence,
         sent_at_ms: cx.now.0,
         body: Some(body),
         ..Content::default()
     };
     cx.db.run(
         "INSERT INTO outbox_contents (content_id, contact_id, only_device, kind, content, sequence, state, created_at, due_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'open', ?7, ?7)",
+         VALUES (?1, ?2, ?3, ?4, ?5, 0, 'open', ?6, ?6)",
         params![
             content_id.as_bytes(),
             new.contact_id.0.as_bytes(),
             new.only_device.as_ref().map(DeviceId::as_bytes),
             kind_name(kind),
             content.encode_to_vec(),
-            int(sequence),
             int(cx.now.0)
         ],
     )?;
@@ -146,12 +140,14 @@ struct Open {
     content_id: ContentId,
     only_device: Option<DeviceId>,
     content: Vec<u8>,
+    /// 0: not numbered yet.
+    sequence: u64,
 }
 
 /// The open contents of one contact, in the order they were written.
 fn open_of(cx: &Cx<'_>, contact: &Contact) -> Outcome<Vec<Open>> {
     cx.db.all(
-        "SELECT row, content_id, only_device, content FROM outbox_contents
+        "SELECT row, content_id, only_device, content, sequence FROM outbox_contents
          WHERE contact_id = ?1 AND state = 'open' AND due_at <= ?2 ORDER BY row LIMIT ?3",
         params![contact.id.0.as_bytes(), int(cx.now.0), SEALED_AT_ONCE],
         |row| {
@@ -160,6 +156,7 @@ fn open_of(cx: &Cx<'_>, contact: &Contact) -> Outcome<Vec<Open>> {
                 content_id: ContentId(row.get(1)?),
                 only_device: row.get::<_, Option<[u8; 16]>>(2)?.map(DeviceId),
                 content: row.get(3)?,
+                sequence: uint(row.get(4)?),
             })
         },
     )
@@ -274,16 +271,15 @@ pub(crate) fn on_identity_accepted(
         let Ok(content) = Content::decode(content.as_slice()) else {
             continue;
         };
-        let sequence = conversations::take_sequence(cx, &contact.id)?;
         let content = Content {
             conversation_id: wire_id.to_vec(),
-            sequence,
+            sequence: 0,
             ..content
         }
         .encode_to_vec();
         cx.db.run(
-            "UPDATE outbox_contents SET content = ?2, sequence = ?3, state = 'open', due_at = ?4 WHERE row = ?1",
-            params![row, content, int(sequence), int(cx.now.0)],
+            "UPDATE outbox_contents SET content = ?2, sequence = 0, state = 'open', due_at = ?3 WHERE row = ?1",
+            params![row, content, int(cx.now.0)],
         )?;
     }
     Ok(())
@@ -301,18 +297,19 @@ fn drop_sealed(cx: &mut Cx<'_>, row: i64) -> Outcome<()> {
 /// What was already sealed may be with the relay, so its words go and the rest stays, to answer a repair with "gone".
 pub(crate) fn take_back(cx: &mut Cx<'_>, content_id: &ContentId) -> Outcome<bool> {
     let row = cx.db.one(
-        "SELECT row, state FROM outbox_contents WHERE content_id = ?1 ORDER BY row LIMIT 1",
+        "SELECT row, accepted_at IS NOT NULL FROM outbox_contents WHERE content_id = ?1 ORDER BY row LIMIT 1",
         [content_id.as_bytes()],
-        |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)),
+        |row| Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?)),
     )?;
-    let Some((row, state)) = row else {
+    let Some((row, was_accepted)) = row else {
         return Ok(false);
     };
     cx.deleted = true;
     let copies = cx
         .db
         .number("SELECT count(*) FROM outbox_copies WHERE row = ?1", [row])?;
-    if state == "open" && copies == 0 {
+    // Never sealed, or refused: copies of what the relay refused are gone.
+    if !was_accepted && copies == 0 {
         cx.db
             .run("DELETE FROM outbox_contents WHERE row = ?1", [row])?;
         return Ok(true);
@@ -324,7 +321,8 @@ pub(crate) fn take_back(cx: &mut Cx<'_>, content_id: &ContentId) -> Outcome<bool
     Ok(false)
 }
 
-/// The person wants a failed message sent again: the same content, sealed anew.
+/// The person wants a failed message sent again: the same content, sealed anew, with a number and a place of its own.
+/// Its old place lies behind what was said since.
 pub(crate) fn retry(cx: &mut Cx<'_>, content_id: &ContentId) -> Outcome<bool> {
     let row = cx.db.one(
         "SELECT row FROM outbox_contents WHERE content_id = ?1 AND state = 'failed' AND content <> x''",
@@ -336,7 +334,8 @@ pub(crate) fn retry(cx: &mut Cx<'_>, content_id: &ContentId) -> Outcome<bool> {
     };
     drop_sealed(cx, row)?;
     cx.db.run(
-        "UPDATE outbox_contents SET state = 'open', due_at = ?2, created_at = ?2, healed = 0 WHERE row = ?1",
+        "UPDATE outbox_contents SET state = 'open', sequence = 0, due_at = ?2, created_at = ?2, healed = 0, resealed = 0
+         WHERE row = ?1",
         params![row, int(cx.now.0)],
     )?;
     Ok(true)

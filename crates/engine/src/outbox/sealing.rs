@@ -5,11 +5,13 @@ use super::{Open, open_of};
 use crate::account::Me;
 use crate::contacts::{self, Contact, Standing};
 use crate::context::Cx;
+use crate::conversations;
 use crate::error::{Fault, Outcome};
-use crate::messages::states;
+use crate::messages::{self, states};
 use crate::store::rows::{int, uint};
 use crate::{identities, inbox};
 use rusqlite::params;
+use securechat_crypto::channel::{Kind, Numbering};
 use securechat_crypto::pqxdh::Address;
 use securechat_crypto::primitives::sha256;
 use securechat_crypto::seal::{self, ExpiryClass, Recipient, SealError, Sealed};
@@ -92,9 +94,15 @@ fn seal_one(cx: &mut Cx<'_>, me: &Me, contact: &Contact, open: &Open) -> Outcome
     if devices.is_empty() {
         return no_device_left(cx, open);
     }
+    let sequence = number(cx, contact, open, &body)?;
+    let numbered = Content {
+        sequence,
+        ..content
+    };
+    let kept = numbered.encode_to_vec();
     let bytes = Content {
         body: Some(body),
-        ..with_heads(cx, me, contact, content)?
+        ..with_heads(cx, me, contact, numbered)?
     }
     .encode_to_vec();
     let mut copies = Vec::with_capacity(devices.len());
@@ -115,8 +123,27 @@ fn seal_one(cx: &mut Cx<'_>, me: &Me, contact: &Contact, open: &Open) -> Outcome
         }
     }
     let copies: Vec<Copy> = copies.into_iter().map(|(copy, _, _)| copy).collect();
+    if sequence > 0 && open.sequence == 0 {
+        conversations::take_sequence(cx, &contact.id)?;
+        messages::number(cx, &open.content_id, &me.device_id, sequence)?;
+        cx.db.run(
+            "UPDATE outbox_contents SET sequence = ?2, content = ?3 WHERE row = ?1",
+            params![open.row, int(sequence), kept],
+        )?;
+    }
     store_submit(cx, me, contact, open, copies)?;
     Ok(Gate::Open)
+}
+
+/// A content is numbered when it is first sealed, so that one that never left leaves no gap in the numbering.
+fn number(cx: &Cx<'_>, contact: &Contact, open: &Open, body: &Body) -> Outcome<u64> {
+    if open.sequence > 0 {
+        return Ok(open.sequence);
+    }
+    match Kind::of(body).rule().numbering {
+        Numbering::Counted => conversations::next_sequence(cx.db, &contact.id),
+        Numbering::Never | Numbering::Free => Ok(0),
+    }
 }
 
 /// The form of a content that fits where the two accounts stand; `None`: it waits for the other side's acceptance.

@@ -314,3 +314,54 @@ fn a_right_is_registered_before_it_is_given_away() {
         Some(SendState::Delivered)
     );
 }
+
+/// Nobody ever saw a refused message: its number is free again, and sent in the end it stands at the end.
+#[test]
+fn a_refused_message_leaves_no_gap_and_is_sent_again_at_the_end() {
+    let mut world = World::new();
+    let (alice, bob, conversation) = world.friends(false);
+    world.relay.refuse_submits = Some(Outcome::Refused);
+    let refused = world.text(alice, conversation, "refused at first");
+    world.pass(3_000);
+    world.relay.refuse_submits = None;
+    world.text(alice, conversation, "taken");
+    world.pass(3_000);
+    world.text(bob, conversation, "answer");
+    world.pass(3_000);
+    let again = Command::RetryMessage {
+        message_id: refused,
+    };
+    world.command(alice, again).unwrap();
+    world.pass(180_000);
+    for index in [alice, bob] {
+        let shown: Vec<String> = world
+            .texts(index, conversation)
+            .into_iter()
+            .map(|text| text.trim_start_matches('>').to_owned())
+            .collect();
+        assert!(
+            shown.ends_with(&["taken".into(), "answer".into(), "refused at first".into()]),
+            "{shown:?}"
+        );
+        assert!(!world.lines(index, conversation).contains(&SystemEvent::Gap));
+    }
+}
+
+#[test]
+fn a_refused_message_that_is_deleted_leaves_no_stone() {
+    let mut world = World::new();
+    let (alice, _, conversation) = world.friends(false);
+    world.relay.refuse_submits = Some(Outcome::Refused);
+    let refused = world.text(alice, conversation, "refused for good");
+    world.pass(3_000);
+    world.relay.refuse_submits = None;
+    let before = world.timeline(alice, conversation).len();
+    let delete = Command::DeleteMessages {
+        conversation_id: conversation,
+        message_ids: vec![refused],
+        for_everyone: true,
+    };
+    world.command(alice, delete).unwrap();
+    world.pass(3_000);
+    assert_eq!(world.timeline(alice, conversation).len(), before - 1);
+}

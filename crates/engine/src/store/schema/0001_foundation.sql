@@ -167,7 +167,9 @@ CREATE TABLE conversations_list (
   archived INTEGER NOT NULL DEFAULT 0,
   shown INTEGER NOT NULL DEFAULT 1,
   touched_at INTEGER NOT NULL,
-  next_sequence INTEGER NOT NULL DEFAULT 1
+  -- Numbers of what we send: the next one, and the highest that the relay took.
+  next_sequence INTEGER NOT NULL DEFAULT 1,
+  taken_sequence INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 -- messages
@@ -193,6 +195,7 @@ CREATE TABLE messages_rows (
   raw BLOB
 ) STRICT;
 CREATE INDEX messages_rows_order ON messages_rows (conversation_id, order_at, message_id);
+CREATE INDEX messages_rows_numbering ON messages_rows (conversation_id, device_id, sequence) WHERE sequence > 0;
 CREATE INDEX messages_rows_unread ON messages_rows (conversation_id) WHERE unread = 1;
 CREATE TABLE messages_edits (
   message_id BLOB NOT NULL,
@@ -309,8 +312,6 @@ CREATE TABLE inbox_positions (
   device_id BLOB NOT NULL,
   wire_id BLOB NOT NULL,
   highest INTEGER NOT NULL,
-  order_at INTEGER NOT NULL DEFAULT 0,
-  order_id BLOB NOT NULL DEFAULT x'',
   PRIMARY KEY (device_id, wire_id)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE inbox_gaps (
