@@ -3,6 +3,7 @@
 //!
 //! `fuzz/corpus/TARGET/` holds samples that decode. `tests/fuzz.rs` replays and mutates them; `fuzz/` runs libFuzzer.
 
+mod device;
 mod harness;
 mod mutate;
 mod recorded;
@@ -56,6 +57,7 @@ pub const TARGETS: &[Target] = &[
     target("counter", secrets::counter, 1000),
     target("opaque_answer", secrets::opaque_answer, 20),
     target("connection", relay::connection, 1500),
+    target("device", device::device, 60),
 ];
 
 /// Runs one input against the target of that name.

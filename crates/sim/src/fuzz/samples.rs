@@ -34,6 +34,7 @@ pub fn samples() -> Vec<Sample> {
     records(&mut add);
     texts(&mut add);
     rest_bodies(&mut add);
+    scripts(&mut add);
     samples
 }
 
@@ -340,6 +341,64 @@ fn trimmed(mut body: Vec<u8>) -> Vec<u8> {
         .map_or(0, |at| at + 1);
     body.truncate(length);
     body
+}
+
+/// Scripts of what a relay and a person do to an engine.
+fn scripts(add: Add<'_>) {
+    use super::device::{COMMAND, CONNECTED, FRAME, QUERY, REQUEST_FAILED, RESPONSE, TICK};
+    let step = |kind: u8, bytes: &[u8]| [&[kind], bytes].concat();
+    let frame = |frame| step(FRAME, &ServerFrame { frame: Some(frame) }.encode_to_vec());
+    let json = |kind, value: Value| step(kind, value.to_string().as_bytes());
+    let answer = |value: Value| [&[RESPONSE, 0, 200], value.to_string().as_bytes()].concat();
+    let hello = frame(server_frame::Frame::Hello(socket::Hello {
+        protocol: limits::PROTOCOL_VERSION,
+        nonce: vec![1; 32],
+        server_time_ms: 1_800_000_000_000,
+    }));
+    let ready = frame(server_frame::Frame::Ready(socket::Ready {
+        expires_at_ms: 1_800_000_300_000,
+        server_time_ms: 1_800_000_000_000,
+        ..socket::Ready::default()
+    }));
+    let drained = frame(server_frame::Frame::Drained(socket::Drained {}));
+    let recorded = &vectors("wire-samples.json")["to_bob_first"][0];
+    let delivery = frame(server_frame::Frame::Delivery(socket::Delivery {
+        cursor: vec![4; 16],
+        accepted_at_ms: 1_800_000_000_000,
+        envelope_id: unhex(&recorded["envelope_id"]),
+        sealing_key_number: 1,
+        expiry_class: 0,
+        ciphertext: unhex(&recorded["ciphertext"]),
+    }));
+    let connected = step(CONNECTED, &[]);
+    let later = step(TICK, &[0, 60]);
+    let online = [connected, hello, ready, delivery, drained, later.clone()];
+    add("device", "online", join(&online));
+    let link = [&[1], &[2; 16][..], &[3; 32], &[4; 16]].concat();
+    let link = securechat_proto::b64::encode(&link);
+    let by = |by: Value| json(COMMAND, json!({ "type": "add_contact", "by": by }));
+    let found = json!({ "account_id": "BwcHBwcHBwcHBwcHBwcHBw", "fingerprint": "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc" });
+    let entries: Vec<String> = vectors("account-log.json")["entries"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .take(1)
+        .map(|entry| securechat_proto::b64::encode(&unhex(&entry["entry"])))
+        .collect();
+    let steps = [
+        by(json!({ "type": "link", "payload": link })),
+        answer(json!({ "entries": entries, "head_sequence": 0 })),
+        by(json!({ "type": "handle", "handle": "bob" })),
+        answer(found),
+        answer(json!({ "entries": entries, "head_sequence": 0 })),
+        json(
+            QUERY,
+            json!({ "type": "search", "text": "\"a* OR", "conversation_id": null, "limit": 10 }),
+        ),
+        step(REQUEST_FAILED, &[]),
+        later,
+    ];
+    add("device", "contacts", join(&steps));
 }
 
 fn records(add: Add<'_>) {
