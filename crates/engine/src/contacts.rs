@@ -260,6 +260,15 @@ pub(crate) fn set_their_token(cx: &mut Cx<'_>, contact: &Contact, token: &[u8]) 
     vault::touch(cx, vault::CONTACTS)
 }
 
+/// The relay no longer takes the right they gave us.
+pub(crate) fn forget_their_token(cx: &mut Cx<'_>, contact: &Contact) -> Outcome<()> {
+    cx.db.run(
+        "UPDATE contacts_list SET their_token = NULL WHERE contact_id = ?1",
+        [contact.id.0.as_bytes()],
+    )?;
+    vault::touch(cx, vault::CONTACTS)
+}
+
 /// The right we give to a contact; made once, registered at the relay by its hash.
 pub(crate) fn my_token(cx: &mut Cx<'_>, contact: &Contact) -> Outcome<[u8; 16]> {
     let held = cx.db.one(
@@ -275,17 +284,22 @@ pub(crate) fn my_token(cx: &mut Cx<'_>, contact: &Contact) -> Outcome<[u8; 16]> 
         "UPDATE contacts_list SET my_token = ?2 WHERE contact_id = ?1",
         params![contact.id.0.as_bytes(), token.as_slice()],
     )?;
+    register_contact_token(cx, &token)?;
+    vault::touch(cx, vault::CONTACTS)?;
+    Ok(token)
+}
+
+/// Tells the relay of a right of a contact; telling it again changes nothing.
+pub(crate) fn register_contact_token(cx: &mut Cx<'_>, token: &[u8; 16]) -> Outcome<()> {
     register_token(
         cx,
-        &token,
+        token,
         &TokenRegistration {
             kind: TokenKind::Contact,
             uses_max: None,
             expires_at_ms: None,
         },
-    )?;
-    vault::touch(cx, vault::CONTACTS)?;
-    Ok(token)
+    )
 }
 
 /// First 16 bytes of SHA-256: all the relay stores of a token.

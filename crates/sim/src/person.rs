@@ -19,6 +19,9 @@ pub struct Written {
     pub conversation_id: ConversationId,
     pub text: String,
     pub deleted: bool,
+    /// Changes whose answer was lost in a crash: they may have been made.
+    pub perhaps_texts: Vec<String>,
+    pub perhaps_deleted: bool,
 }
 
 /// A command under way, and what to remember when it is answered.
@@ -97,7 +100,21 @@ impl Person {
         self.life += 1;
         self.socket = None;
         // Their answers were lost with the process; what was committed shows in the tables.
-        self.asked.clear();
+        for asked in std::mem::take(&mut self.asked).into_values() {
+            match asked {
+                Asked::Edit { id, text } => {
+                    if let Some(written) = self.of(&id) {
+                        written.perhaps_texts.push(text);
+                    }
+                }
+                Asked::Delete { id } => {
+                    if let Some(written) = self.of(&id) {
+                        written.perhaps_deleted = true;
+                    }
+                }
+                _ => {}
+            }
+        }
     }
 
     /// Feeds one input; the outputs are to be carried out by the world.
@@ -144,20 +161,27 @@ impl Person {
                     conversation_id,
                     text,
                     deleted: false,
+                    perhaps_texts: Vec::new(),
+                    perhaps_deleted: false,
                 });
             }
             (Asked::Edit { id, text }, _) => {
-                if let Some(written) = self.written.iter_mut().find(|written| written.id == id) {
+                if let Some(written) = self.of(&id) {
                     written.text = text;
+                    written.perhaps_texts.clear();
                 }
             }
             (Asked::Delete { id }, _) => {
-                if let Some(written) = self.written.iter_mut().find(|written| written.id == id) {
+                if let Some(written) = self.of(&id) {
                     written.deleted = true;
                 }
             }
             _ => {}
         }
+    }
+
+    fn of(&mut self, id: &ContentId) -> Option<&mut Written> {
+        self.written.iter_mut().find(|written| written.id == *id)
     }
 
     pub fn chats(&self, filter: ChatFilter) -> Vec<ChatItem> {

@@ -3,8 +3,8 @@
 //! A request carries a fresh right for the answer; the answer carries one back. Until then nobody gets a receipt.
 
 use super::{
-    Contact, NewContact, Standing, add, by_fingerprint, line, my_token, named_by, set_names,
-    set_standing, set_their_token,
+    Contact, NewContact, Standing, add, by_fingerprint, line, my_token, named_by,
+    register_contact_token, set_names, set_standing, set_their_token,
 };
 use crate::api::{RefusalCode, Reply, SystemEvent};
 use crate::context::{Answer, Cx};
@@ -36,6 +36,32 @@ pub(crate) fn introduce(cx: &mut Cx<'_>, contact: &Contact, text: Text) -> Outco
         answer_token: my_token(cx, contact)?.to_vec(),
         first_message: Some(text),
     }))
+}
+
+/// Without a right to deliver, an introduction alone asks for a new one; as rarely as it is answered.
+pub(crate) fn ask_for_right(cx: &mut Cx<'_>, contact: &Contact) -> Outcome<()> {
+    let asked = cx.db.exists(
+        "SELECT 1 FROM outbox_contents WHERE contact_id = ?1 AND kind = 'introduction' AND created_at > ?2",
+        params![
+            contact.id.0.as_bytes(),
+            int(cx.now.0.saturating_sub(GRANT_APART_MS))
+        ],
+    )?;
+    if asked {
+        return Ok(());
+    }
+    let me = cx.me()?;
+    let introduction = Introduction {
+        display_name: me.display_name.clone(),
+        handle: me.handle.clone(),
+        answer_token: my_token(cx, contact)?.to_vec(),
+        first_message: None,
+    };
+    outbox::enqueue(
+        cx,
+        &NewContent::to(contact.id),
+        Body::Introduction(introduction),
+    )
 }
 
 pub(crate) fn accept(cx: &mut Cx<'_>, conversation_id: &ConversationId) -> Outcome<Answer> {
@@ -125,6 +151,10 @@ pub(crate) fn on_introduction(
         // They lost their right to deliver: a new one, once a day, and never a second request.
         Standing::Accepted => {
             if cx.now.since(contact.token_granted_at) >= GRANT_APART_MS {
+                // The relay may have lost it too (restored from a backup).
+                if let Some(token) = contact.my_token {
+                    register_contact_token(cx, &token)?;
+                }
                 super::grant_token(cx, &contact)?;
             }
         }

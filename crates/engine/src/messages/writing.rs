@@ -16,7 +16,7 @@ use securechat_proto::wire::content::{Delete, Edit, Reaction, Text};
 use securechat_proto::{ContentId, ConversationId, limits};
 
 /// A request fits one content of 2 KiB with names, heads and the right to answer.
-const REQUEST_TEXT_BYTES_MAX: usize = 1200;
+pub(crate) const REQUEST_TEXT_BYTES_MAX: usize = 1200;
 /// Messages one deletion names; a longer one is split by the screens.
 const DELETED_AT_ONCE_MAX: usize = 256;
 const EMOJI_BYTES_MAX: usize = 64;

@@ -12,7 +12,10 @@ use crate::store::rows::{int, uint};
 use crate::{conversations, identities, inbox, requests};
 use rusqlite::params;
 use securechat_proto::signing::Purpose;
-use securechat_proto::wire::socket::{Accepted, DestinationResult, Outcome as Answered};
+use securechat_proto::wire::Message;
+use securechat_proto::wire::socket::{
+    Accepted, ClientFrame, DestinationResult, Outcome as Answered, client_frame,
+};
 use securechat_proto::{ContentId, ConversationId, DeviceId, SubmitId, Timestamp, limits};
 
 /// Sealings of one content for devices that were stale or missing; then it rests as it is.
@@ -184,6 +187,7 @@ fn on_held(cx: &mut Cx<'_>, row: &Row, submit_id: &SubmitId, accepted: &Accepted
 
 /// No delivery right, unknown account or over budget: one answer for all of them, and one state for the person.
 fn on_refused(cx: &mut Cx<'_>, row: &Row, submit_id: &SubmitId) -> Outcome<()> {
+    let token = token_in(cx, submit_id)?;
     cx.db.run(
         "DELETE FROM outbox_submits WHERE submit_id = ?1",
         [submit_id.as_bytes()],
@@ -200,9 +204,16 @@ fn on_refused(cx: &mut Cx<'_>, row: &Row, submit_id: &SubmitId) -> Outcome<()> {
         // Deleted for everyone while it was on its way; now it is certain that nobody has it.
         messages::forget(cx, &row.content_id)?;
     }
+    let contact = contacts::by_id(cx.db, &row.contact_id)?;
+    if let (Some(contact), Some(token), false) =
+        (contact.filter(Contact::is_accepted), token, taken_back)
+    {
+        return on_right_lost(cx, row, &contact, &token);
+    }
     if is_confirmed(&row.kind) && !taken_back {
         cx.db.run(
-            "UPDATE outbox_contents SET state = 'failed', sequence = 0 WHERE row = ?1",
+            "UPDATE outbox_contents SET state = 'failed',
+                    sequence = CASE WHEN accepted_at IS NULL THEN 0 ELSE sequence END WHERE row = ?1",
             [row.row],
         )?;
     } else {
@@ -211,6 +222,49 @@ fn on_refused(cx: &mut Cx<'_>, row: &Row, submit_id: &SubmitId) -> Outcome<()> {
     }
     conversations::free_sequences(cx, &row.contact_id)?;
     states::set(cx, &row.content_id, "failed_not_accepted")
+}
+
+/// An accepted contact no longer takes our right to deliver (lost there, or they blocked us; both look the same). What
+/// was refused leaves once more: under a newer right if one came meanwhile, else as an introduction, which an
+/// accepted contact answers with a new right.
+fn on_right_lost(cx: &mut Cx<'_>, row: &Row, contact: &Contact, token: &[u8; 16]) -> Outcome<()> {
+    if contact.their_token == Some(*token) {
+        contacts::forget_their_token(cx, contact)?;
+        if row.kind != "text" {
+            contacts::requests::ask_for_right(cx, contact)?;
+        }
+    }
+    cx.db.run(
+        "UPDATE outbox_contents SET state = 'open', due_at = ?2,
+                sequence = CASE WHEN accepted_at IS NULL THEN 0 ELSE sequence END WHERE row = ?1",
+        params![row.row, int(cx.now.0)],
+    )?;
+    conversations::free_sequences(cx, &row.contact_id)
+}
+
+/// The right a stored submit names; none for a request.
+fn token_in(cx: &Cx<'_>, submit_id: &SubmitId) -> Outcome<Option<[u8; 16]>> {
+    let frame = cx.db.one(
+        "SELECT frame FROM outbox_submits WHERE submit_id = ?1",
+        [submit_id.as_bytes()],
+        |row| row.get::<_, Vec<u8>>(0),
+    )?;
+    let submit =
+        frame.and_then(
+            |bytes| match ClientFrame::decode(bytes.as_slice()).ok()?.frame? {
+                client_frame::Frame::Submit(submit) => Some(submit),
+                _ => None,
+            },
+        );
+    Ok(submit.and_then(|submit| {
+        submit
+            .destinations
+            .first()?
+            .token
+            .as_slice()
+            .try_into()
+            .ok()
+    }))
 }
 
 /// Nothing was stored: the same bytes later.

@@ -7,6 +7,7 @@ use crate::contacts::{self, Contact, Standing};
 use crate::context::Cx;
 use crate::conversations;
 use crate::error::{Fault, Outcome};
+use crate::messages::writing::REQUEST_TEXT_BYTES_MAX;
 use crate::messages::{self, states};
 use crate::store::rows::{int, uint};
 use crate::{identities, inbox};
@@ -31,6 +32,8 @@ enum Gate {
     Open,
     /// Nothing can be done until something arrives or the person decides.
     Closed,
+    /// This one waits for a new right to deliver; others may pass it, for it is not numbered yet.
+    Waits,
     Until(Timestamp),
 }
 
@@ -38,6 +41,14 @@ pub(super) fn seal_open(cx: &mut Cx<'_>, me: &Me, contact: &Contact) -> Outcome<
     for open in open_of(cx, contact)? {
         let until = match seal_one(cx, me, contact, &open)? {
             Gate::Open => continue,
+            Gate::Waits => {
+                let again = int(cx.now.saturating_add_ms(LOOK_AGAIN_MS).0);
+                cx.db.run(
+                    "UPDATE outbox_contents SET due_at = max(due_at, ?2) WHERE row = ?1",
+                    params![open.row, again],
+                )?;
+                continue;
+            }
             Gate::Closed => cx.now.saturating_add_ms(LOOK_AGAIN_MS),
             Gate::Until(until) => until,
         };
@@ -75,7 +86,7 @@ fn seal_one(cx: &mut Cx<'_>, me: &Me, contact: &Contact, open: &Open) -> Outcome
         )?;
         return Ok(Gate::Open);
     }
-    if let gate @ (Gate::Closed | Gate::Until(_)) = gate(cx, contact)? {
+    if let gate @ (Gate::Closed | Gate::Waits | Gate::Until(_)) = gate(cx, contact)? {
         if contact.new_identity_at.is_some() {
             states::set(cx, &open.content_id, "waiting")?;
         }
@@ -84,7 +95,11 @@ fn seal_one(cx: &mut Cx<'_>, me: &Me, contact: &Contact, open: &Open) -> Outcome
     let content = Content::decode(open.content.as_slice())
         .map_err(|_| Fault::Bug("an own content does not read back"))?;
     let Some(body) = body_for(cx, contact, &content)? else {
-        return Ok(Gate::Closed);
+        return Ok(if contact.is_accepted() {
+            Gate::Waits
+        } else {
+            Gate::Closed
+        });
     };
     if gives_a_right(&body) && !contacts::is_token_registered(cx, contact)? {
         // The other side may use the right at once, so the relay must know it first.
@@ -153,7 +168,12 @@ fn body_for(cx: &mut Cx<'_>, contact: &Contact, content: &Content) -> Outcome<Op
         .clone()
         .ok_or(Fault::Bug("an own content without a body"))?;
     match (contact.standing, body) {
-        (Standing::Accepted, body) => Ok(Some(body)),
+        (Standing::Accepted, Body::Text(text))
+            if contact.their_token.is_none() && text.body.len() <= REQUEST_TEXT_BYTES_MAX =>
+        {
+            contacts::requests::introduce(cx, contact, text).map(Some)
+        }
+        (Standing::Accepted, body) if contact.their_token.is_some() => Ok(Some(body)),
         (Standing::Unsent | Standing::Outgoing, Body::Text(text)) => {
             contacts::requests::introduce(cx, contact, text).map(Some)
         }
@@ -165,7 +185,7 @@ fn body_for(cx: &mut Cx<'_>, contact: &Contact, content: &Content) -> Outcome<Op
             | Body::Gone(_)
             | Body::Repair(_)),
         ) => Ok(Some(body)),
-        (Standing::Unsent | Standing::Outgoing | Standing::Incoming, _) => Ok(None),
+        (_, _) => Ok(None),
     }
 }
 

@@ -365,3 +365,46 @@ fn a_refused_message_that_is_deleted_leaves_no_stone() {
     world.pass(3_000);
     assert_eq!(world.timeline(alice, conversation).len(), before - 1);
 }
+
+/// The relay forgot a right to deliver (restored from a backup): the message arrives all the same, and a new right with
+/// it comes back, so that what is no text arrives too.
+#[test]
+fn a_lost_right_to_deliver_is_given_again() {
+    let mut world = World::new();
+    let (alice, bob, conversation) = world.friends(false);
+    world.relay.tokens.clear();
+    let id = world.text(alice, conversation, "without a right");
+    world.pass(60_000);
+    assert_eq!(count(&world, bob, conversation, "without a right"), 1);
+    assert_eq!(
+        world.state(alice, conversation, id),
+        Some(SendState::Delivered)
+    );
+    assert_eq!(world.account(bob).requests, 0);
+    let edit = Command::EditMessage {
+        message_id: id,
+        text: "with a new right".into(),
+    };
+    world.command(alice, edit).unwrap();
+    world.pass(60_000);
+    assert_eq!(count(&world, bob, conversation, "with a new right"), 1);
+    assert_eq!(world.account(alice).pending, 0);
+    assert_eq!(world.account(bob).pending, 0);
+}
+
+/// The same when what was refused can not travel with an introduction.
+#[test]
+fn a_lost_right_is_asked_for_when_no_text_waits() {
+    let mut world = World::new();
+    let (alice, bob, conversation) = world.friends(false);
+    let id = world.text(alice, conversation, "before");
+    world.pass(60_000);
+    world.relay.tokens.clear();
+    let edit = Command::EditMessage {
+        message_id: id,
+        text: "after".into(),
+    };
+    world.command(alice, edit).unwrap();
+    world.pass(60_000);
+    assert_eq!(count(&world, bob, conversation, "after"), 1);
+}
