@@ -61,6 +61,7 @@ impl Session {
             handle: arguments.handle,
             password,
             display_name,
+            device_name: None,
         })
         .await?;
         self.connect().await?;

@@ -26,7 +26,15 @@ plain! {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Command {
     /// Makes keys and account. Replies `Done` when the relay has stored them.
-    SignUp { handle: String, password: String, display_name: String },
+    /// `device_name`: what the shell calls this device ("Firefox on Linux"), shown to own devices only.
+    SignUp {
+        handle: String,
+        password: String,
+        display_name: String,
+        #[serde(default)]
+        #[cfg_attr(test, ts(optional))]
+        device_name: Option<String>,
+    },
     /// Opens a session for the account this store belongs to. On an empty store it tells whether the account exists
     /// (`device_not_linked`): linking or the recovery kit is needed.
     LogIn { handle: String, password: String },

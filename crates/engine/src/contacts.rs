@@ -53,7 +53,7 @@ impl Standing {
         }
     }
 
-    fn from(name: &str) -> Option<Self> {
+    pub fn from(name: &str) -> Option<Self> {
         [Self::Unsent, Self::Outgoing, Self::Incoming, Self::Accepted]
             .into_iter()
             .find(|state| state.name() == name)

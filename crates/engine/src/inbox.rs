@@ -4,6 +4,7 @@
 //! Nothing here stops the queue: what cannot be opened is counted and dropped, or becomes a row that heals in place.
 
 pub(crate) mod gaps;
+mod heads;
 
 pub(crate) use gaps::{next_due, pump};
 
@@ -23,7 +24,6 @@ use rusqlite::params;
 use securechat_crypto::channel::{self, Kind, NotAdmitted, Relation};
 use securechat_crypto::pqxdh::Address;
 use securechat_crypto::seal::{self, EnvelopeHeader, ExpiryClass, OpenError, Rejection, Unsealed};
-use securechat_proto::account_log::Freshness;
 use securechat_proto::api::HandleInfo;
 use securechat_proto::wire::Message;
 use securechat_proto::wire::content::Content;
@@ -373,7 +373,7 @@ fn on_content(
         Err(refused) => return count(cx, refused.code()),
     };
     if expiry == ExpiryClass::Durable {
-        on_heads(cx, me, sender, contact.as_ref(), &content)?;
+        heads::compare(cx, me, sender, contact.as_ref(), &content)?;
     }
     deliver(cx, sender, contact, content, kind, bytes, accepted_at)
 }
@@ -515,6 +515,51 @@ fn route(
     }
 }
 
+/// After an upgrade that brought new kinds of content: what was kept raw is read again, in its old place.
+fn read_unsupported(cx: &mut Cx<'_>) -> Outcome<()> {
+    if cx.live.unsupported_read || cx.me_if_any()?.is_none() {
+        return Ok(());
+    }
+    cx.live.unsupported_read = true;
+    let known = Kind::ALL.len() as i64;
+    if cx.db.number("SELECT kinds_known FROM store_state", [])? >= known {
+        return Ok(());
+    }
+    cx.db
+        .run("UPDATE store_state SET kinds_known = ?1", [known])?;
+    let kept = cx.db.all(
+        "SELECT message_id, conversation_id, device_id, accepted_at, raw FROM messages_rows
+         WHERE kind = 'unsupported' AND raw IS NOT NULL AND device_id IS NOT NULL AND accepted_at IS NOT NULL
+         ORDER BY order_at, message_id",
+        [],
+        |row| {
+            Ok((
+                ContentId(row.get(0)?),
+                ConversationId(row.get(1)?),
+                DeviceId(row.get(2)?),
+                Timestamp(uint(row.get(3)?)),
+                row.get::<_, Vec<u8>>(4)?,
+            ))
+        },
+    )?;
+    for (id, conversation_id, device, accepted_at, raw) in kept {
+        let understood = Content::decode(raw.as_slice()).is_ok_and(|content| {
+            channel::admit(&content, Relation::Contact, ExpiryClass::Durable).is_ok()
+        });
+        let contact = contacts::of_conversation(cx.db, &conversation_id)?;
+        let (true, Some(contact)) = (understood, contact) else {
+            continue;
+        };
+        crate::messages::forget(cx, &id)?;
+        cx.db.run(
+            "DELETE FROM inbox_contents_seen WHERE device_id = ?1 AND content_id = ?2",
+            params![device.as_bytes(), id.as_bytes()],
+        )?;
+        deliver_resent(cx, &contact, &device, &raw, accepted_at)?;
+    }
+    Ok(())
+}
+
 /// A resent content takes the place of its broken row: delivered as if its envelope had opened.
 pub(crate) fn deliver_resent(
     cx: &mut Cx<'_>,
@@ -546,54 +591,4 @@ pub(crate) fn deliver_resent(
         bytes,
         accepted_at,
     )
-}
-
-/// Compares the heads in a content with what we hold; entries that travel along are taken in.
-fn on_heads(
-    cx: &mut Cx<'_>,
-    me: &Me,
-    sender: &Address,
-    contact: Option<&Contact>,
-    content: &Content,
-) -> Outcome<()> {
-    let fingerprint = sender.fingerprint;
-    if !content.log_entries.is_empty() {
-        identities::take_in(cx, &fingerprint, &content.log_entries)?;
-    }
-    let claimed = content
-        .own_head
-        .as_ref()
-        .and_then(identities::head_from_wire);
-    if let (Some(claimed), Some(log)) = (claimed, identities::log(cx, &fingerprint)?) {
-        match log.freshness(&claimed) {
-            Freshness::Same | Freshness::Behind(_) => {}
-            // Unproved: the relay is asked for the entries, and only entries change anything.
-            Freshness::ClaimAhead | Freshness::ClaimForks => {
-                if let Some(account_id) = identities::account_of(cx.db, &fingerprint)? {
-                    identities::fetch_if_old(cx, account_id, fingerprint)?;
-                }
-            }
-        }
-    }
-    let known = content
-        .peer_head
-        .as_ref()
-        .and_then(identities::head_from_wire);
-    if let (Some(known), Some(contact), Some(own)) =
-        (known, contact, identities::log(cx, &me.fingerprint)?)
-    {
-        // What they know of our log: behind, and the next content carries the entries.
-        let stored = matches!(
-            own.freshness(&known),
-            Freshness::Same | Freshness::Behind(_)
-        );
-        cx.db.run(
-            "UPDATE contacts_list SET known_head = ?2 WHERE contact_id = ?1",
-            params![
-                contact.id.0.as_bytes(),
-                stored.then(|| known.encode().to_vec())
-            ],
-        )?;
-    }
-    Ok(())
 }

@@ -3,8 +3,8 @@
 //! Knows: what each record holds and its version. Must never know: anything the relay could read.
 //! Layout of the records: docs/protocol/engine-api.md.
 
-use crate::account::Me;
-use crate::contacts::{self, COLUMNS};
+use crate::account::{Me, cut_name};
+use crate::contacts::{self, COLUMNS, NewContact, Standing};
 use crate::context::Cx;
 use crate::error::{Fault, Outcome};
 use crate::purpose::Purpose;
@@ -12,10 +12,12 @@ use crate::requests::{self, Request};
 use crate::settings;
 use crate::shell::Method;
 use crate::store::rows::{int, uint};
+use crate::{identities, inbox};
 use rusqlite::params;
 use securechat_crypto::account_secret::Record;
 use securechat_proto::api::{Code, VaultRecord, VaultWrite};
-use securechat_proto::{SessionId, Timestamp, b64, limits};
+use securechat_proto::{AccountId, Fingerprint, SessionId, Timestamp, b64, limits};
+use serde::Deserialize;
 
 pub(crate) const SETTINGS: &str = "settings";
 pub(crate) const PROFILE: &str = "profile";
@@ -202,10 +204,103 @@ pub(crate) fn on_write_refused(cx: &mut Cx<'_>, name: &str, code: Code) -> Outco
 
 pub(crate) fn on_read(cx: &mut Cx<'_>, name: &str, body: &[u8]) -> Outcome<()> {
     if let Some(record) = requests::read::<VaultRecord>(body) {
+        if name == CONTACTS {
+            merge_contacts(cx, &record)?;
+        }
         cx.db.run(
             "UPDATE vault_records SET version = max(version, ?2), dirty_at = ?3 WHERE name = ?1",
             params![name, int(record.version), int(cx.now.0)],
         )?;
     }
     Ok(())
+}
+
+/// One contact of the record, as [`contact_records`] writes it. What is missing or malformed drops that contact alone.
+#[derive(Deserialize)]
+struct ContactRecord {
+    account_id: AccountId,
+    fingerprint: Fingerprint,
+    handle: String,
+    display_name: String,
+    #[serde(default)]
+    nickname: String,
+    #[serde(default)]
+    favourite: bool,
+    #[serde(default)]
+    blocked: bool,
+    request: String,
+    their_token: Option<String>,
+    my_token: Option<String>,
+    verified_at_ms: Option<Timestamp>,
+}
+
+/// Takes in what another copy of this account wrote: contacts we do not know, and what ours lack. What this device
+/// holds itself is never overwritten: it may be newer, and the record is written again right after.
+fn merge_contacts(cx: &mut Cx<'_>, record: &VaultRecord) -> Outcome<()> {
+    let me = cx.me()?;
+    let opened = me.secret.open(
+        &me.fingerprint,
+        Record::Vault(CONTACTS),
+        record.version,
+        &record.body.0,
+    );
+    let Ok(plain) = opened else {
+        return inbox::count(cx, "vault_refused");
+    };
+    let read = serde_json::from_slice::<serde_json::Value>(&plain).unwrap_or_default();
+    let listed = read.get("contacts").and_then(serde_json::Value::as_array);
+    for value in listed.into_iter().flatten().take(CONTACTS_MAX) {
+        if let Ok(theirs) = serde_json::from_value::<ContactRecord>(value.clone()) {
+            merge_contact(cx, &me, &theirs)?;
+        }
+    }
+    Ok(())
+}
+
+fn merge_contact(cx: &mut Cx<'_>, me: &Me, theirs: &ContactRecord) -> Outcome<()> {
+    if theirs.fingerprint == me.fingerprint {
+        return Ok(());
+    }
+    let token = |text: &Option<String>| -> Option<[u8; 16]> {
+        b64::decode(text.as_deref()?)?.as_slice().try_into().ok()
+    };
+    let (their_token, my_token) = (token(&theirs.their_token), token(&theirs.my_token));
+    let contact = match contacts::by_fingerprint(cx.db, &theirs.fingerprint)? {
+        Some(contact) => contact,
+        None => {
+            let Some(standing) = Standing::from(&theirs.request) else {
+                return Ok(());
+            };
+            let new = NewContact {
+                account_id: theirs.account_id,
+                fingerprint: theirs.fingerprint,
+                handle: &theirs.handle,
+                display_name: &theirs.display_name,
+                standing,
+                their_token,
+            };
+            contacts::add(cx, &new)?
+        }
+    };
+    if theirs.request == Standing::Accepted.name() && !contact.is_accepted() {
+        contacts::set_standing(cx, &contact, Standing::Accepted)?;
+    }
+    cx.db.run(
+        "UPDATE contacts_list SET their_token = coalesce(their_token, ?2), my_token = coalesce(my_token, ?3),
+                nickname = CASE WHEN nickname = '' THEN ?4 ELSE nickname END,
+                favourite = max(favourite, ?5), blocked = max(blocked, ?6),
+                verified_at = coalesce(verified_at, ?7)
+         WHERE contact_id = ?1",
+        params![
+            contact.id.0.as_bytes(),
+            their_token.as_ref().map(<[u8; 16]>::as_slice),
+            my_token.filter(|_| !contact.blocked && !theirs.blocked).as_ref().map(<[u8; 16]>::as_slice),
+            cut_name(&theirs.nickname, limits::DISPLAY_NAME_CHARS_MAX),
+            theirs.favourite,
+            theirs.blocked,
+            theirs.verified_at_ms.map(|at| int(at.0)),
+        ],
+    )?;
+    identities::fetch_if_old(cx, contact.account_id, contact.fingerprint)?;
+    contacts::changed(cx, &contact.fingerprint)
 }

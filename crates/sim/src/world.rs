@@ -194,6 +194,7 @@ impl World {
                 handle: name.clone(),
                 password: format!("{CANARY} password of {name}"),
                 display_name: format!("{CANARY} {name}"),
+                device_name: None,
             };
             self.command(index, command, Asked::SignUp)?;
         }

@@ -47,6 +47,7 @@ impl Account {
             handle: format!("load{run}.{index}"),
             password: format!("password of {index}"),
             display_name: "load".into(),
+            device_name: None,
         };
         account
             .drive(

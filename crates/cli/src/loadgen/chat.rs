@@ -146,6 +146,7 @@ async fn sign_up(folder: &Path, server: &str, handle: &str) -> Result<Driver> {
         handle: handle.to_owned(),
         password: "a long enough password".into(),
         display_name: handle.to_owned(),
+        device_name: None,
     };
     driver.command(command, STEP).await?;
     Ok(driver)

@@ -3,7 +3,7 @@
 //! The first OPAQUE message writes nothing at the relay, so everything up to its answer lives in memory only. From the
 //! second message on the request stands in the store, and a crash sends the same bytes again.
 
-use super::{clean_name, kit, session};
+use super::{clean_name, cut_name, kit, session};
 use crate::api::{AccountState, Refusal, RefusalCode, Reply};
 use crate::context::{Answer, Cx};
 use crate::error::{Fault, Outcome};
@@ -29,6 +29,7 @@ pub(crate) struct Pending {
     account_id: AccountId,
     handle: String,
     display_name: String,
+    device_name: String,
     /// Taken by the answer; holds the password.
     registration: Mutex<Option<Registration>>,
 }
@@ -38,6 +39,7 @@ pub(crate) fn start(
     typed: &str,
     password: &str,
     display_name: &str,
+    device_name: &str,
 ) -> Outcome<Answer> {
     if let Some(me) = cx.me_if_any()? {
         // The same sign-up, still on its way: whoever asks again waits for it too.
@@ -82,6 +84,7 @@ pub(crate) fn start(
         account_id,
         handle,
         display_name,
+        device_name: cut_name(device_name, limits::DISPLAY_NAME_CHARS_MAX),
         registration: Mutex::new(Some(registration)),
     }));
     Ok(cx.wait_for(id))
@@ -157,13 +160,14 @@ fn make(
     cx.db.run(
         "INSERT INTO account_self (id, state, account_id, fingerprint, device_id, handle, display_name, device_name,
                                    device_keys, account_secret, recovery_seed, kit_positions, created_at)
-         VALUES (1, 'signing_up', ?1, ?2, ?3, ?4, ?5, '', ?6, ?7, ?8, ?9, ?10)",
+         VALUES (1, 'signing_up', ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         params![
             pending.account_id.as_bytes(),
             fingerprint.as_bytes(),
             keys.id().as_bytes(),
             pending.handle,
             pending.display_name,
+            pending.device_name,
             keys.to_stored().as_slice(),
             secret.to_stored().as_slice(),
             recovery.to_stored().as_slice(),

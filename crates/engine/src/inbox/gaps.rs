@@ -154,6 +154,7 @@ pub(super) fn restart(
 
 /// Shows gaps that did not close. While rows of the same sender are healing, the missing one may be among them.
 pub(crate) fn pump(cx: &mut Cx<'_>) -> Outcome<()> {
+    super::read_unsupported(cx)?;
     let due = cx.db.all(
         "SELECT g.device_id, g.wire_id, g.first, g.order_at, c.conversation_id FROM inbox_gaps g
          JOIN conversations_list c ON c.wire_id = g.wire_id

@@ -38,6 +38,8 @@ pub(crate) struct NewContent {
     pub content_id: Option<ContentId>,
     /// Repair and its answers go to one device alone.
     pub only_device: Option<DeviceId>,
+    /// "Send me the entries of your log that I lack."
+    pub wants_log_entries: bool,
 }
 
 impl NewContent {
@@ -46,6 +48,7 @@ impl NewContent {
             contact_id,
             content_id: None,
             only_device: None,
+            wants_log_entries: false,
         }
     }
 }
@@ -61,6 +64,7 @@ pub(crate) fn enqueue(cx: &mut Cx<'_>, new: &NewContent, body: Body) -> Outcome<
         conversation_id: wire_id.to_vec(),
         content_id: content_id.to_vec(),
         sent_at_ms: cx.now.0,
+        wants_log_entries: new.wants_log_entries,
         body: Some(body),
         ..Content::default()
     };

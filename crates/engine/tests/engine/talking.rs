@@ -33,6 +33,7 @@ fn a_taken_handle_leaves_the_store_empty() {
         handle: "alice".into(),
         password: "another one".into(),
         display_name: String::new(),
+        device_name: None,
     };
     assert_eq!(world.command(other, again), Err(RefusalCode::HandleTaken));
     assert_eq!(world.account(other).state, AccountState::None);
@@ -636,4 +637,25 @@ fn notifications_come_for_what_is_not_looked_at() {
     world.text(alice, conversation, "pong");
     world.pass(1_000);
     assert_eq!(world.peers[bob].notified.len(), 1);
+}
+
+#[test]
+fn the_shell_names_the_device() {
+    let mut world = World::new();
+    let alice = world.peer(false);
+    let sign_up = Command::SignUp {
+        handle: "alice".into(),
+        password: "a password that is long".into(),
+        display_name: "Alice".into(),
+        device_name: Some("Firefox on Linux".into()),
+    };
+    world.command(alice, sign_up).unwrap();
+    world.pass(3_000);
+    assert_eq!(world.account(alice).device_name, "Firefox on Linux");
+    world.command(alice, Command::RefreshSessions).unwrap();
+    world.pass(3_000);
+    let View::Sessions(view) = world.query(alice, Query::Sessions) else {
+        panic!("no sessions")
+    };
+    assert_eq!(view.sessions[0].name, "Firefox on Linux");
 }

@@ -2,6 +2,9 @@
 
 use crate::world::World;
 use securechat_engine::api::*;
+use securechat_proto::wire::Message;
+use securechat_proto::wire::content::content::Body;
+use securechat_proto::wire::content::{Content, Text};
 use securechat_proto::wire::socket::Outcome;
 
 fn count(
@@ -133,6 +136,7 @@ fn a_sign_up_killed_at_any_boundary_ends_in_one_account_or_none() {
             handle: "alice".into(),
             password: "correct horse".into(),
             display_name: String::new(),
+            device_name: None,
         };
         world.feed(
             alice,
@@ -221,12 +225,22 @@ fn a_broken_message_heals_in_place() {
 }
 
 fn forget_sessions(path: &str) {
+    store(path)
+        .execute_batch("DELETE FROM identities_sessions;")
+        .unwrap();
+}
+
+/// The store of a killed engine.
+fn store(path: &str) -> rusqlite::Connection {
     let db = rusqlite::Connection::open(path).unwrap();
     let key: String = std::iter::repeat_n("09", 32).collect();
-    db.execute_batch(&format!(
-        "PRAGMA key=\"x'{key}'\"; DELETE FROM identities_sessions;"
-    ))
-    .unwrap();
+    db.execute_batch(&format!("PRAGMA key=\"x'{key}'\";"))
+        .unwrap();
+    db
+}
+
+fn store_of(world: &World, index: usize) -> rusqlite::Connection {
+    store(world.peers[index].path.as_deref().unwrap())
 }
 
 #[test]
@@ -407,4 +421,108 @@ fn a_lost_right_is_asked_for_when_no_text_waits() {
     world.command(alice, edit).unwrap();
     world.pass(60_000);
     assert_eq!(count(&world, bob, conversation, "after"), 1);
+}
+
+/// Bob kept a content of a later version raw; the version that understands it shows it where it was said.
+#[test]
+fn what_was_unsupported_is_read_again_after_an_upgrade() {
+    let mut world = World::new();
+    let (alice, bob, conversation) = world.friends(true);
+    world.text(alice, conversation, "before");
+    world.pass(5_000);
+    let id = world.text(alice, conversation, "from later");
+    world.pass(5_000);
+    world.text(alice, conversation, "after");
+    world.pass(5_000);
+    world.kill(bob);
+    let raw = Content {
+        conversation_id: conversation.to_vec(),
+        content_id: id.to_vec(),
+        sequence: 3,
+        body: Some(Body::Text(Text {
+            body: "from later".into(),
+            reply_to: vec![],
+        })),
+        ..Content::default()
+    }
+    .encode_to_vec();
+    let db = store_of(&world, bob);
+    let changed = db
+        .execute(
+            "UPDATE messages_rows SET kind = 'unsupported', text = '', raw = ?2 WHERE message_id = ?1",
+            rusqlite::params![id.as_bytes(), raw],
+        )
+        .unwrap();
+    assert_eq!(changed, 1);
+    db.execute_batch("UPDATE store_state SET kinds_known = 3;")
+        .unwrap();
+    drop(db);
+    world.open(bob);
+    world.pass(5_000);
+    let shown = world.texts(bob, conversation);
+    assert!(
+        shown.ends_with(&["before".into(), "from later".into(), "after".into()]),
+        "{shown:?}"
+    );
+}
+
+/// Another copy of this account wrote its contacts: they come back before ours are written above.
+#[test]
+fn contacts_come_back_from_the_vault() {
+    let mut world = World::new();
+    let (alice, bob, conversation) = world.friends(true);
+    world.pass(60_000);
+    world.kill(alice);
+    store_of(&world, alice)
+        .execute_batch(
+            "DELETE FROM contacts_list; DELETE FROM conversations_list; DELETE FROM messages_rows;
+             UPDATE vault_records SET version = 0, dirty_at = 1 WHERE name = 'contacts';",
+        )
+        .unwrap();
+    world.open(alice);
+    world.pass(300_000);
+    let view = world.conversation(alice, conversation);
+    assert_eq!(
+        (view.handle.as_str(), view.request),
+        ("bob", RequestState::None)
+    );
+    world.text(alice, conversation, "still friends");
+    world.pass(60_000);
+    assert_eq!(count(&world, bob, conversation, "still friends"), 1);
+    world.pass(60_000);
+    let (version, _) =
+        world.relay.accounts[&world.relay.account_of("alice").unwrap()].vault["contacts"];
+    assert!(version > 1, "{version}");
+}
+
+/// A head beyond what we hold proves nothing: the relay and the one who claims are asked, once.
+#[test]
+fn an_unproved_log_head_is_asked_about_once() {
+    let mut world = World::new();
+    let (alice, bob, conversation) = world.friends(true);
+    world.pass(60_000);
+    world.kill(alice);
+    store_of(&world, alice)
+        .execute_batch(
+            "UPDATE identities_logs SET sequence = sequence + 1, hash = zeroblob(32)
+             WHERE fingerprint = (SELECT fingerprint FROM account_self);",
+        )
+        .unwrap();
+    world.open(alice);
+    for text in ["one", "two", "three"] {
+        world.text(alice, conversation, text);
+        world.pass(5_000);
+    }
+    assert_eq!(count(&world, bob, conversation, "three"), 1);
+    for index in [alice, bob] {
+        world.kill(index);
+        let notices: i64 = store_of(&world, index)
+            .query_row(
+                "SELECT count(*) FROM outbox_contents WHERE kind = 'log_notice'",
+                [],
+                |row| row.get(0),
+            )
+            .unwrap();
+        assert_eq!(notices, 1, "{index}");
+    }
 }

@@ -316,6 +316,7 @@ impl World {
             handle: handle.into(),
             password: "correct horse".into(),
             display_name: handle.to_uppercase(),
+            device_name: None,
         };
         assert_eq!(self.command(index, command), Ok(Reply::Done));
         self.pass(3_000);

@@ -18,7 +18,7 @@ kit_taken: boolean,
  */
 unread: number, requests: number, 
 /**
- * Envelopes and requests that are stored here and not with the relay yet.
+ * Envelopes, requests and receipts that are stored here and not with the relay yet.
  */
 pending: number, 
 /**

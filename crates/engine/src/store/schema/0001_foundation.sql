@@ -8,7 +8,9 @@ CREATE TABLE store_state (
   clock_measured INTEGER NOT NULL DEFAULT 0,
   cursor BLOB NOT NULL DEFAULT x'',
   counter INTEGER NOT NULL DEFAULT 0,
-  relay_counter_ahead INTEGER NOT NULL DEFAULT 0
+  relay_counter_ahead INTEGER NOT NULL DEFAULT 0,
+  -- How many kinds of content the version knew that last read what was unsupported.
+  kinds_known INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 
 -- account: this account and this device
