@@ -37,6 +37,7 @@ static SIGNED_UP: LazyLock<Vec<u8>> = LazyLock::new(|| {
         handle: "alice".into(),
         password: "correct horse battery staple".into(),
         display_name: "Alice".into(),
+        device_name: None,
     };
     let mut inputs = VecDeque::from([Input::Command {
         command_id: 1,
