@@ -2,7 +2,7 @@ import { i18n } from '@lingui/core';
 import { I18nProvider } from '@lingui/react';
 import { act, render, screen, waitFor } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { standInClient } from '../../gallery/client';
 import { account, answer } from '../../gallery/fixtures';
 import type { AccountView } from '../core/generated/AccountView';
@@ -13,6 +13,9 @@ import type { CoreState } from '../core/state';
 import { messages as german } from '../locales/de.po';
 import { settingsPages } from '../features/settings/SettingsPane';
 import { App } from './App';
+
+// Fetched here, so that no test waits for it against the clock.
+beforeAll(() => Promise.all([import('./SignedIn'), import('./SettingsScreens')]));
 
 beforeEach(() => {
   location.hash = '';
@@ -29,11 +32,16 @@ function open(
         : never
       : never;
     invite?: string;
+    /** Changes what the fixtures answer. */
+    revise?: (view: View) => View;
   } = {},
 ) {
   location.hash = path;
-  const read = (query: Query): View =>
-    query.type === 'account' ? { type: 'account', ...account, ...options.account } : answer(query);
+  const read = (query: Query): View => {
+    const view: View =
+      query.type === 'account' ? { type: 'account', ...account, ...options.account } : answer(query);
+    return options.revise?.(view) ?? view;
+  };
   const stand = standInClient(read, { core: options.core, command: options.command });
   render(
     <I18nProvider i18n={i18n}>
@@ -148,6 +156,40 @@ describe('signed in', () => {
       ),
     );
     expect(commands.some((command) => command.type === 'mark_read')).toBe(false);
+  });
+
+  it('marks as read also what is placed above the newest message', async () => {
+    let arrived = false;
+    const { commands, changed } = open('/chats/mara', {
+      revise: (view) => {
+        if (view.type !== 'timeline') return view;
+        const newest = view.items.at(-1);
+        const incoming = view.items.find((item) => !item.from_me);
+        if (!newest || !incoming) return view;
+        if (!arrived) return { ...view, unread: 1, first_unread: incoming.message_id };
+        const late = { ...incoming, message_id: 'late', at_ms: newest.at_ms };
+        return {
+          ...view,
+          items: [...view.items.slice(0, -1), late, newest],
+          unread: 1,
+          first_unread: 'late',
+        };
+      },
+    });
+    await screen.findByRole('textbox', { name: 'Message Mara' });
+    const marks = () => commands.filter((command) => command.type === 'mark_read');
+    await waitFor(() => expect(marks()).toHaveLength(1));
+    arrived = true;
+    act(() => changed());
+    await waitFor(() => expect(marks()).toHaveLength(2));
+    expect(marks()[1]).toEqual(marks()[0]);
+  });
+
+  it('leads from the list of contacts to what is known of one', async () => {
+    open('/new');
+    await userEvent.click(await screen.findByRole('link', { name: 'Contact info: Mara' }));
+    expect(location.hash).toMatch(/^#\/contacts\/\w+$/);
+    expect(await screen.findByRole('heading', { name: 'Contact info' })).toBeTruthy();
   });
 
   it('sends what was written and clears the field', async () => {

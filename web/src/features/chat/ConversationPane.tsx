@@ -173,12 +173,10 @@ function OpenConversation({
     });
   };
 
-  const seen = useRef<string>(undefined);
   const incoming = view.request === 'incoming';
   const onSeen = useCallback(
     (messageId: string) => {
-      if (incoming || seen.current === messageId) return;
-      seen.current = messageId;
+      if (incoming) return;
       void command({ type: 'mark_read', conversation_id: conversationId, up_to: messageId });
     },
     [command, conversationId, incoming],

@@ -51,7 +51,7 @@ export function MessageList({
   unreadFrom: string | null;
   unreadCount: number;
   actions: MessageActions;
-  /** The newest message is on screen. */
+  /** The newest message is on screen, and something up to it is unread. */
   onSeen: (messageId: string) => void;
 }) {
   const { _, i18n } = useLingui();
@@ -131,17 +131,18 @@ export function MessageList({
     timeline.look(row.item.message_id);
   }, [rows, timeline]);
 
-  // Seen means: on screen, at the end, while the page is visible.
+  // Seen means: on screen, at the end, while the page is visible. What is unread can change without a new last message:
+  // one that was accepted in the same moment may be placed above it.
   useEffect(() => {
     const report = () => {
       if (!lastId || timeline.has_newer || document.visibilityState !== 'visible' || !atEnd.current) return;
       setSeenUpTo(lastId);
-      onSeen(lastId);
+      if (timeline.unread > 0) onSeen(lastId);
     };
     report();
     document.addEventListener('visibilitychange', report);
     return () => document.removeEventListener('visibilitychange', report);
-  }, [lastId, away, timeline.has_newer, onSeen]);
+  }, [lastId, away, timeline.has_newer, timeline.unread, timeline.firstUnread, onSeen]);
 
   const newBelow = useMemo(() => {
     const from = rows.findIndex((row) => row.item.message_id === seenUpTo);

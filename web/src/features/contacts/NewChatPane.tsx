@@ -1,5 +1,5 @@
 import { useLingui } from '@lingui/react';
-import { ArrowLeft, Star, UserPlus } from 'lucide-react';
+import { ArrowLeft, Info, Star, UserPlus } from 'lucide-react';
 import { useDeferredValue, useState } from 'react';
 import { Link } from 'react-router';
 import { useQuery } from '../../core/hooks';
@@ -50,14 +50,14 @@ export function NewChatPane({ adding }: { adding: boolean }) {
         )}
         <ul>
           {contacts?.map((contact) => (
-            <li key={contact.contact_id}>
+            <li key={contact.contact_id} className="flex items-center">
               <Link
                 to={
                   contact.conversation_id
                     ? `/chats/${contact.conversation_id}`
                     : `/contacts/${contact.contact_id}`
                 }
-                className="flex min-h-14 items-center gap-3 rounded-md px-2 -outline-offset-2 hover:bg-hover"
+                className="flex min-h-14 min-w-0 flex-1 items-center gap-3 rounded-md px-2 -outline-offset-2 hover:bg-hover"
               >
                 <Avatar name={contact.name} seed={contact.colour_seed} size={40} />
                 <span className="min-w-0 flex-1">
@@ -73,6 +73,13 @@ export function NewChatPane({ adding }: { adding: boolean }) {
                     className="text-text-3"
                   />
                 )}
+              </Link>
+              <Link
+                to={`/contacts/${contact.contact_id}`}
+                aria-label={`${_('contacts.info')}: ${contact.name}`}
+                className="grid size-(--hit) shrink-0 place-items-center rounded-md text-text-2 hover:bg-hover"
+              >
+                <Info size={20} strokeWidth={1.75} aria-hidden />
               </Link>
             </li>
           ))}
