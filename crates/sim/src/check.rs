@@ -16,6 +16,7 @@ pub fn everything(world: &mut World) -> Result<usize> {
     let mut messages = 0;
     for (index, person) in world.people.iter().enumerate() {
         kept_what_was_said(person, shown.get(index).context("person")?)?;
+        finds_what_is_shown(person, shown.get(index).context("person")?)?;
     }
     for a in 0..shown.len() {
         for b in a + 1..shown.len() {
@@ -83,6 +84,42 @@ fn kept_what_was_said(
     Ok(())
 }
 
+/// Search finds every text that is shown, and nothing else: what was deleted is gone from the index.
+fn finds_what_is_shown(
+    person: &Person,
+    shown: &BTreeMap<ConversationId, Vec<TimelineItem>>,
+) -> Result<()> {
+    let Some(engine) = &person.engine else {
+        return Ok(());
+    };
+    let texts: BTreeSet<ContentId> = shown
+        .values()
+        .flatten()
+        .filter(|item| matches!(item.body, ItemBody::Text { .. }))
+        .map(|item| item.message_id)
+        .collect();
+    let query = Query::Search {
+        text: CANARY.to_owned(),
+        conversation_id: None,
+        limit: limits::PAGE_ITEMS_MAX,
+    };
+    let View::Search(found) = engine.query(query) else {
+        bail!("{}: search does not answer", person.name)
+    };
+    let hits: BTreeSet<ContentId> = found.hits.iter().map(|hit| hit.message_id).collect();
+    ensure!(
+        hits.is_subset(&texts),
+        "{}: search finds what is not shown",
+        person.name
+    );
+    ensure!(
+        found.more || hits == texts,
+        "{}: search does not find what is shown",
+        person.name
+    );
+    Ok(())
+}
+
 /// Accepted on both sides: the same messages, each once, in the same order, and their senders know it.
 fn same_on_both_sides(
     world: &World,
@@ -139,6 +176,19 @@ fn same_on_both_sides(
                 "a message differs: {:?} and {:?}",
                 left.body,
                 right.body
+            );
+            let seen_by = |item: &TimelineItem, mirrored: bool| -> Vec<(String, bool, bool)> {
+                item.reactions
+                    .iter()
+                    .map(|one| match mirrored {
+                        false => (one.emoji.clone(), one.from_me, one.from_them),
+                        true => (one.emoji.clone(), one.from_them, one.from_me),
+                    })
+                    .collect()
+            };
+            ensure!(
+                seen_by(left, false) == seen_by(right, true),
+                "reactions differ"
             );
             for (item, who) in [(left, a), (right, b)] {
                 let knows = matches!(item.state, Some(SendState::Delivered | SendState::Read));
@@ -268,6 +318,21 @@ pub fn newest_of_others(person: &Person) -> Vec<(ConversationId, ContentId)> {
                 .rev()
                 .find(|item| !item.from_me && is_message(item))?;
             Some((chat.conversation_id, newest.message_id))
+        })
+        .collect()
+}
+
+/// Every text a person sees, and where.
+pub fn texts(person: &Person) -> Vec<(ConversationId, ContentId)> {
+    person
+        .chats(ChatFilter::All)
+        .into_iter()
+        .filter(|chat| chat.request != RequestState::Incoming)
+        .flat_map(|chat| {
+            timeline(person, chat.conversation_id)
+                .into_iter()
+                .filter(|item| matches!(item.body, ItemBody::Text { .. }))
+                .map(move |item| (chat.conversation_id, item.message_id))
         })
         .collect()
 }

@@ -29,11 +29,13 @@ pub struct Plan {
     pub duplicate_per_mille: u64,
     /// Largest error of a device clock.
     pub skew_ms: i64,
+    /// People also react and answer to messages: every fifth seed, so that the seeds named in tests stay as they were.
+    pub lively: bool,
 }
 
 impl Plan {
     /// A plan of its own for every seed: from calm to hostile.
-    pub fn from(dice: &mut Dice) -> Self {
+    pub fn from(seed: u64, dice: &mut Dice) -> Self {
         let hostile = dice.below(4);
         Self {
             people: 2 + dice.below(2) as usize,
@@ -43,6 +45,7 @@ impl Plan {
             relay_crash_per_mille: hostile * dice.below(6),
             duplicate_per_mille: hostile * dice.below(20),
             skew_ms: if dice.chance(500) { 0 } else { 120_000 },
+            lively: seed.is_multiple_of(5),
         }
     }
 }
@@ -130,7 +133,7 @@ const TROUBLE_MS: u64 = 100 * 24 * 60 * 60 * 1000;
 /// `told`: every event is printed.
 pub fn run(seed: u64, folder: &Path, told: bool) -> Result<Outcome> {
     let mut dice = Dice::new(seed);
-    let plan = Plan::from(&mut dice);
+    let plan = Plan::from(seed, &mut dice);
     let mut world = World::new(plan, folder, dice)?;
     world.trace.told = told;
     world.trace.tell(world.now, || format!("{:?}", world.plan));
@@ -481,6 +484,9 @@ impl World {
         if self.person(person).engine.is_none() {
             return Ok(());
         }
+        if self.plan.lively && self.dice.chance(300) {
+            return self.react_or_answer(person);
+        }
         match self.dice.below(20) {
             0..=2 => self.add_someone(person),
             3..=4 => self.accept_all(person),
@@ -600,6 +606,34 @@ impl World {
                 text,
             },
         )
+    }
+
+    fn react_or_answer(&mut self, person: usize) -> Result<()> {
+        let texts = check::texts(self.person(person));
+        let Some((conversation_id, message_id)) = self.dice.pick(&texts).copied() else {
+            return Ok(());
+        };
+        if self.dice.chance(500) {
+            let emoji = ["\u{1f44d}", "\u{2764}", ""];
+            let emoji = self.dice.pick(&emoji).copied().unwrap_or_default();
+            let command = Command::React {
+                message_id,
+                emoji: emoji.to_owned(),
+            };
+            return self.command(person, command, Asked::Other);
+        }
+        self.next_text += 1;
+        let text = format!("{CANARY} {} an answer", self.next_text);
+        let command = Command::SendText {
+            conversation_id,
+            text: text.clone(),
+            reply_to: Some(message_id),
+        };
+        let asked = Asked::Send {
+            conversation_id,
+            text,
+        };
+        self.command(person, command, asked)
     }
 
     fn read_everything(&mut self, person: usize) -> Result<()> {

@@ -36,3 +36,8 @@ fn deleted_on_the_way_and_then_refused_leaves_no_stone() {
 fn five_requests_wait_for_their_senders_log() {
     holds(157);
 }
+
+#[test]
+fn an_edited_text_does_not_break_the_search() {
+    holds(109);
+}

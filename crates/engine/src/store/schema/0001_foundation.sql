@@ -233,11 +233,11 @@ END;
 CREATE TRIGGER history_delete AFTER DELETE ON messages_rows WHEN old.kind = 'text' BEGIN
   INSERT INTO history_texts (history_texts, rowid, text) VALUES ('delete', old.row, old.text);
 END;
-CREATE TRIGGER history_forget AFTER UPDATE OF text, kind ON messages_rows WHEN old.kind = 'text' BEGIN
-  INSERT INTO history_texts (history_texts, rowid, text) VALUES ('delete', old.row, old.text);
-END;
-CREATE TRIGGER history_renew AFTER UPDATE OF text, kind ON messages_rows WHEN new.kind = 'text' BEGIN
-  INSERT INTO history_texts (rowid, text) VALUES (new.row, new.text);
+-- One trigger for both halves: two would run in no defined order, and a text indexed before its old form left breaks the
+-- index.
+CREATE TRIGGER history_change AFTER UPDATE OF text, kind ON messages_rows BEGIN
+  INSERT INTO history_texts (history_texts, rowid, text) SELECT 'delete', old.row, old.text WHERE old.kind = 'text';
+  INSERT INTO history_texts (rowid, text) SELECT new.row, new.text WHERE new.kind = 'text';
 END;
 
 -- receipts: owed to contacts, sent in batches
