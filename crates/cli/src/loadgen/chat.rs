@@ -187,17 +187,24 @@ impl Side {
     }
 
     fn knows_all_arrived(&self) -> bool {
-        self.open() == 0
+        self.open().0 == 0
     }
 
-    /// Own messages without a delivery receipt.
-    fn open(&self) -> usize {
-        let arrived = |id: &&ContentId| {
-            let query = Query::MessageDetails { message_id: **id };
-            matches!(self.driver.query(query), View::MessageDetails(details)
-                if matches!(details.item.state, Some(SendState::Delivered | SendState::Read)))
-        };
-        self.sent.len() - self.sent.iter().filter(arrived).count()
+    /// How many own messages have no delivery receipt, and the states they are in.
+    fn open(&self) -> (usize, Vec<String>) {
+        let states = self.sent.iter().filter_map(|id| {
+            match self.driver.query(Query::MessageDetails { message_id: *id }) {
+                View::MessageDetails(details) => match details.item.state {
+                    Some(SendState::Delivered | SendState::Read) => None,
+                    state => Some(format!("{state:?}")),
+                },
+                _ => Some("gone".to_owned()),
+            }
+        });
+        let mut states: Vec<String> = states.collect();
+        let count = states.len();
+        states.dedup();
+        (count, states)
     }
 
     /// All texts of the conversation, oldest first.
