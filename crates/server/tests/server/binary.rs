@@ -99,7 +99,7 @@ fn it_serves_says_where_counts_without_names_and_stops() {
     let running = serve(&data);
     assert!(get(&running.http, "/healthz").starts_with("HTTP/1.1 200"));
     assert!(get(&running.http, "/v1/handles/canaryhandle").starts_with("HTTP/1.1 401"));
-    assert!(get(&running.http, "/canarypath?canaryquery").starts_with("HTTP/1.1 404"));
+    assert!(get(&running.http, "/canarypath.txt?canaryquery").starts_with("HTTP/1.1 404"));
     assert!(
         get(&running.http, "/metrics").starts_with("HTTP/1.1 404"),
         "metrics are on their own listener"
