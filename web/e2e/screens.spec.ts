@@ -24,6 +24,7 @@ test('no screen has a serious accessibility finding or scrolls sideways at 320 p
   const faults: string[] = [];
   for (const { width, height, dark } of [
     { width: 1280, height: 800, dark: false },
+    { width: 390, height: 844, dark: true },
     { width: 320, height: 640, dark: true },
   ]) {
     for (const person of Object.values(cast.people)) {

@@ -75,6 +75,22 @@ export const screens: Screen[] = [
   },
   { name: 'chats', route: '/', who: 'alice', path: () => '/', shows: () => 'bob' },
   {
+    name: 'log-out',
+    route: '/settings/:page?',
+    who: 'alice',
+    path: () => '/settings/profile',
+    arrange: (page) => page.getByRole('button', { name: text('settings.logOut') }).click(),
+    shows: () => text('settings.logOutTitle'),
+  },
+  {
+    name: 'search-nothing',
+    route: '/',
+    who: 'alice',
+    path: () => '/',
+    arrange: (page) => page.locator('[data-search] input').fill('no such words'),
+    shows: () => text('search.none'),
+  },
+  {
     name: 'search',
     route: '/',
     who: 'alice',
@@ -183,8 +199,57 @@ export const screens: Screen[] = [
   ...settings,
 ];
 
-/** The last ones: what they change stays. */
+/** The last ones: what they change stays. Each brings itself about again or finds it done. */
 export const lastScreens: Screen[] = [
+  {
+    name: 'signed-out',
+    route: '/',
+    who: 'lonely',
+    arrange: async (page) => {
+      if (await isShown(page, 'notice.signedOut')) return;
+      await page.evaluate(() => (location.hash = '#/settings/profile'));
+      await page.getByRole('button', { name: text('settings.logOut') }).click();
+      await page
+        .getByRole('alertdialog')
+        .getByRole('button', { name: text('settings.logOut'), exact: true })
+        .click();
+      await expect(page.getByRole('alertdialog')).toHaveCount(0);
+      await page.evaluate(() => (location.hash = '#/'));
+    },
+    shows: () => text('notice.signedOut'),
+  },
+  {
+    name: 'unlock',
+    route: '/',
+    who: 'lonely',
+    arrange: async (page) => {
+      if (await isShown(page, 'auth.passphrase')) return;
+      await page.evaluate(() => (location.hash = '#/settings/privacy'));
+      await page.getByRole('button', { name: text('privacy.setPassphrase') }).click();
+      for (const label of ['privacy.new', 'privacy.again']) {
+        await page.getByLabel(text(label), { exact: true }).fill('correct horse battery');
+      }
+      await page.getByRole('button', { name: text('ui.save') }).click();
+      await page.getByRole('button', { name: text('privacy.lock'), exact: true }).click();
+    },
+    shows: () => text('auth.passphrase'),
+  },
+  {
+    name: 'store-evicted',
+    route: '/',
+    who: 'lonely',
+    arrange: async (page, cast) => {
+      if (await isShown(page, 'boot.evictedTitle')) return;
+      // A page of the origin without the app, so that nothing holds the files.
+      await page.goto(`${cast.world.relay.url}/icon.svg`);
+      await page.evaluate(async () => {
+        const root = await navigator.storage.getDirectory();
+        await root.removeEntry('securechat', { recursive: true });
+      });
+      await page.goto(cast.world.relay.url);
+    },
+    shows: () => text('boot.evictedTitle'),
+  },
   {
     name: 'offline',
     route: '/chats/:id',
@@ -296,6 +361,10 @@ export class Cast {
     await page.evaluate(settled);
     return page;
   }
+}
+
+function isShown(page: Page, id: string): Promise<boolean> {
+  return page.getByText(text(id)).filter({ visible: true }).first().isVisible();
 }
 
 /** In the page: waits for what moves in, so that colours are final. Typing dots never end and are left alone. */
