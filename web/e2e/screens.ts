@@ -142,7 +142,7 @@ export const screens: Screen[] = [
     route: '/chats/:id/info',
     who: 'alice',
     path: ({ bob }) => `/chats/${bob}/info`,
-    shows: () => text('contacts.info'),
+    shows: () => text('contacts.nickname'),
   },
   {
     name: 'message-details',
@@ -170,15 +170,21 @@ export const screens: Screen[] = [
     name: 'contact',
     route: '/contacts/:id',
     who: 'alice',
-    path: ({ bob }) => `/contacts/${bob}`,
-    shows: () => text('contacts.info'),
+    path: () => '/new',
+    arrange: (page) => page.getByRole('link', { name: `${text('contacts.info')}: bob` }).click(),
+    shows: () => text('contacts.nickname'),
   },
   {
     name: 'quick-switcher',
     route: '/',
     who: 'alice',
     path: () => '/',
-    arrange: (page) => page.keyboard.press('Control+k'),
+    arrange: async (page) => {
+      // What opens before the address was followed is closed by it.
+      await expect(page.getByRole('button', { name: text('chats.new') })).toBeVisible();
+      await page.keyboard.press('Control+k');
+      await expect(page.getByRole('dialog')).toBeVisible();
+    },
     shows: () => 'bob',
   },
   {
@@ -186,7 +192,10 @@ export const screens: Screen[] = [
     route: '/',
     who: 'alice',
     path: () => '/',
-    arrange: (page) => page.keyboard.press('Control+/'),
+    arrange: async (page) => {
+      await expect(page.getByRole('button', { name: text('chats.new') })).toBeVisible();
+      await page.keyboard.press('Control+/');
+    },
     shows: () => text('settings.shortcuts'),
   },
   {
@@ -240,13 +249,7 @@ export const lastScreens: Screen[] = [
     who: 'lonely',
     arrange: async (page, cast) => {
       if (await isShown(page, 'boot.evictedTitle')) return;
-      // A page of the origin without the app, so that nothing holds the files.
-      await page.goto(`${cast.world.relay.url}/icon.svg`);
-      await page.evaluate(async () => {
-        const root = await navigator.storage.getDirectory();
-        await root.removeEntry('securechat', { recursive: true });
-      });
-      await page.goto(cast.world.relay.url);
+      await cast.people.lonely.evictStore();
     },
     shows: () => text('boot.evictedTitle'),
   },
@@ -275,6 +278,19 @@ export function missingRoutes(): string[] {
   const covered = new Set([...screens, ...lastScreens].map((screen) => screen.route));
   return [...new Set(routes)].filter((route) => route !== '*' && !covered.has(route));
 }
+
+const settingsDetours = [
+  { path: '/settings/about', shows: 'settings.about' },
+  { path: '/settings/language', shows: 'settings.language' },
+];
+const detours: Record<Who, { path: string; shows: string }[]> = {
+  newcomer: [
+    { path: '/server', shows: 'settings.server' },
+    { path: '/login', shows: 'auth.logIn' },
+  ],
+  lonely: settingsDetours,
+  alice: settingsDetours,
+};
 
 export class Cast {
   private constructor(
@@ -350,10 +366,15 @@ export class Cast {
   async show(screen: Screen): Promise<Page> {
     const { page } = this.people[screen.who];
     if (screen.path) {
-      // From another address, so that nothing of the screen before is left open.
-      await page.evaluate(() => (location.hash = '#/settings/about-nothing'));
       await page.keyboard.press('Escape');
+      await expect(page.getByRole('dialog').or(page.getByRole('alertdialog'))).toHaveCount(0);
       const path = screen.path(this.facts);
+      // Through another screen, waited for, so that nothing of the one before is left open.
+      const detour = detours[screen.who].find((one) => one.path !== path);
+      if (detour) {
+        await page.evaluate((hash) => (location.hash = hash), `#${detour.path}`);
+        await expect(page.getByText(text(detour.shows)).filter({ visible: true }).first()).toBeVisible();
+      }
       await page.evaluate((hash) => (location.hash = hash), `#${path}`);
     }
     await screen.arrange?.(page, this);
@@ -368,7 +389,7 @@ function isShown(page: Page, id: string): Promise<boolean> {
 }
 
 /** In the page: waits for what moves in, so that colours are final. Typing dots never end and are left alone. */
-async function settled(): Promise<void> {
+export async function settled(): Promise<void> {
   const ending = document
     .getAnimations()
     .filter((one) => one.effect?.getComputedTiming().iterations !== Infinity);

@@ -1,7 +1,7 @@
 /** Pictures of every screen x {1280, 390, 320} x {light, dark}, with real data: `npm run shots`. */
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { Cast, lastScreens, missingRoutes, screens } from './screens';
+import { Cast, lastScreens, missingRoutes, screens, settled } from './screens';
 import { expect, test } from './world';
 
 const FOLDER = resolve(process.env['SHOTS_DIR'] ?? 'test-results/shots');
@@ -27,6 +27,9 @@ test('screenshots of every screen and state', async ({ world }) => {
         await cast.show(screen);
         for (const scheme of ['light', 'dark'] as const) {
           await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
+          // The page hears of the scheme a moment later, and colours move to it.
+          await expect(page.locator('html')).toHaveAttribute('data-theme', scheme);
+          await page.evaluate(settled);
           await page.screenshot({
             path: join(FOLDER, `${screen.name}-${width}-${scheme}.png`),
             animations: 'disabled',
