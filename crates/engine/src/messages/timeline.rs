@@ -289,16 +289,26 @@ pub(crate) fn details(db: Db<'_>, id: &ContentId) -> Outcome<Option<MessageDetai
     }))
 }
 
-/// What the chat list shows of the last message, and when it was.
+/// What the chat list shows of the last message, and when it was. Lines of the app itself count only where nothing
+/// was written yet.
 pub(crate) fn preview(
     db: Db<'_>,
     conversation_id: &ConversationId,
 ) -> Outcome<Option<(Timestamp, Preview)>> {
-    let row = db.one(
-        &format!("SELECT {COLUMNS} FROM messages_rows WHERE conversation_id = ?1 ORDER BY order_at DESC, message_id DESC LIMIT 1"),
-        [conversation_id.as_bytes()],
-        read,
-    )?;
+    let last = |kinds: &str| {
+        db.one(
+            &format!(
+                "SELECT {COLUMNS} FROM messages_rows WHERE conversation_id = ?1 AND {kinds}
+                 ORDER BY order_at DESC, message_id DESC LIMIT 1"
+            ),
+            [conversation_id.as_bytes()],
+            read,
+        )
+    };
+    let row = match last("kind <> 'system'")? {
+        Some(row) => Some(row),
+        None => last("kind = 'system'")?,
+    };
     Ok(row.map(|row| {
         let kind = match row.kind.as_str() {
             "text" => PreviewKind::Text,

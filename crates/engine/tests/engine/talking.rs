@@ -356,6 +356,31 @@ fn search_finds_words_and_their_beginnings_and_forgets_what_was_deleted() {
 }
 
 #[test]
+fn the_chat_list_shows_the_last_words_not_the_lines_of_the_app() {
+    let mut world = World::new();
+    let (alice, bob, conversation) = world.friends(false);
+    world.text(alice, conversation, "the last words");
+    world.pass(3_000);
+    let contact_id = contact_of(&world, alice, conversation);
+    world.command(alice, Command::Block { contact_id }).unwrap();
+    for index in [alice, bob] {
+        let View::Chats(chats) = world.query(
+            index,
+            Query::Chats {
+                filter: ChatFilter::All,
+            },
+        ) else {
+            panic!("no chats")
+        };
+        let preview = chats.items[0].preview.as_ref().unwrap();
+        assert_eq!(
+            (preview.kind, preview.text.as_str()),
+            (PreviewKind::Text, "the last words")
+        );
+    }
+}
+
+#[test]
 fn blocked_is_silence_and_unblocked_goes_on_without_a_gap() {
     let mut world = World::new();
     let (alice, bob, conversation) = world.friends(false);
