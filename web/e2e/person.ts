@@ -82,20 +82,6 @@ export class Person {
     await this.page.getByRole('menuitem', { name: entry }).click();
   }
 
-  /** What a browser does that needs room: the store's files are gone. Then the app is opened. */
-  async evictStore(): Promise<void> {
-    // A page of the origin without the app.
-    await this.page.goto(`${this.browser.address}/icon.svg`);
-    // The worker of the page before holds the files until it has ended.
-    await expect(async () => {
-      await this.page.evaluate(async () => {
-        const root = await navigator.storage.getDirectory();
-        await root.removeEntry('securechat', { recursive: true });
-      });
-    }).toPass();
-    await this.page.goto(this.browser.address);
-  }
-
   async link(): Promise<string> {
     await this.page.goto(`${this.browser.address}/#/add`);
     const shown = this.page.getByText(new RegExp(`${escaped(this.browser.address)}/#[A-Za-z0-9_-]+`)).first();

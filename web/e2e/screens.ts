@@ -244,16 +244,6 @@ export const lastScreens: Screen[] = [
     shows: () => text('auth.passphrase'),
   },
   {
-    name: 'store-evicted',
-    route: '/',
-    who: 'lonely',
-    arrange: async (page, cast) => {
-      if (await isShown(page, 'boot.evictedTitle')) return;
-      await cast.people.lonely.evictStore();
-    },
-    shows: () => text('boot.evictedTitle'),
-  },
-  {
     name: 'offline',
     route: '/chats/:id',
     who: 'alice',

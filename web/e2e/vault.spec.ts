@@ -61,7 +61,14 @@ test('the files of the store and of the relay hold nothing readable', async ({ w
 test('what the browser evicted is explained, and nothing starts over by itself', async ({ world }) => {
   const alice = new Person(await world.browser(), 'alice');
   await alice.signUp();
-  await alice.evictStore();
+  await alice.page.goto('about:blank');
+  // A page of the origin without the app, so that nothing holds the files.
+  await alice.page.goto(`${world.relay.url}/icon.svg`);
+  await alice.page.evaluate(async () => {
+    const root = await navigator.storage.getDirectory();
+    await root.removeEntry('securechat', { recursive: true });
+  });
+  await alice.page.goto(world.relay.url);
   await expect(alice.page.getByRole('heading', { name: text('boot.evictedTitle') })).toBeVisible();
   await alice.page.reload();
   await expect(alice.page.getByRole('heading', { name: text('boot.evictedTitle') })).toBeVisible();
