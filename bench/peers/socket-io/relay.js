@@ -6,7 +6,7 @@ const { Pool } = require('pg');
 const http = require('http');
 
 const [port, host, pgPort] = process.argv.slice(2);
-const pool = new Pool({ host, port: Number(pgPort), user: 'postgres', database: 'postgres', max: 20 });
+const pool = new Pool({ host, port: Number(pgPort), user: 'securechat', database: 'postgres', max: 20 });
 
 async function main() {
   await pool.query(

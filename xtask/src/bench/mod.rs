@@ -12,7 +12,7 @@ use clap::Args;
 
 #[derive(Args)]
 pub struct Options {
-    /// relay, idle, engine or web
+    /// relay, idle or engine
     pub name: String,
     /// One short run, within 50 s once built.
     #[arg(long)]
@@ -43,6 +43,7 @@ pub fn run(options: &Options) -> Result<()> {
     match options.name.as_str() {
         "relay" => relay::relay(options),
         "idle" => relay::idle(options),
-        other => bail!("no benchmark {other:?}: relay, idle, engine, web"),
+        "engine" => relay::engine(options),
+        other => bail!("no benchmark {other:?}: relay, idle, engine"),
     }
 }

@@ -56,6 +56,34 @@ pub fn idle(options: &Options) -> Result<()> {
     )
 }
 
+/// `./dev bench engine`: native; the browser's figures come from the same engine compiled to WASM (`bench web`).
+pub fn engine(options: &Options) -> Result<()> {
+    let binaries = build()?;
+    let mut summary = Summary::default();
+    let (thousands, runs) = if options.quick {
+        ("2", 1)
+    } else {
+        ("100", options.runs())
+    };
+    let fixture = crate::target().join(format!("bench-fixture-{thousands}k"));
+    for round in 0..runs {
+        eprintln!("engine: native, run {}", round + 1);
+        let scratch = Scratch::new("engine")?;
+        let server = securechat(&binaries, &scratch, None)?;
+        let mut command = Command::new(binaries.join("securechat-cli"));
+        command
+            .args(["--server", address(&server)?, "loadgen", "engine"])
+            .args(["--thousands", thousands])
+            .arg("--folder")
+            .arg(scratch.path().join("devices"))
+            .arg("--fixture")
+            .arg(&fixture);
+        summary.take(&mut command)?;
+    }
+    summary.print("engine", options.json);
+    Ok(())
+}
+
 /// Runs every wanted system in turn, as often as asked.
 fn alternate(options: &Options, bench: &str, load: &[&str], probe_disk: bool) -> Result<()> {
     let binaries = build()?;
@@ -104,31 +132,25 @@ fn one(
             ]);
         }
         Kind::Sqlite | Kind::Postgres => {
-            let address = server
-                .ready
-                .get("http")
-                .and_then(|value| value.as_str())
-                .context("address")?;
-            command.args(["--server", address, "loadgen"]).args(load);
+            command
+                .args(["--server", address(&server)?, "loadgen"])
+                .args(load);
         }
     }
     command.args(["--name", name, "--pids", &pids.join(",")]);
     if probe_disk {
         command.arg("--disk").arg(scratch.path());
     }
-    let output = command
-        .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()?;
-    anyhow::ensure!(
-        output.status.success(),
-        "the load generator failed: {}",
-        output.status
-    );
-    for line in String::from_utf8_lossy(&output.stdout).lines() {
-        summary.line(line);
-    }
-    Ok(())
+    summary.take(&mut command)
+}
+
+/// Where a server of ours listens.
+fn address(server: &Server) -> Result<&str> {
+    server
+        .ready
+        .get("http")
+        .and_then(|value| value.as_str())
+        .context("address")
 }
 
 /// Release binaries of server and load generator.
@@ -154,12 +176,16 @@ fn securechat(binaries: &Path, scratch: &Scratch, postgres: Option<&Postgres>) -
         .arg(binaries.join("securechat"))
         .arg(scratch.path().join("data"))
         .arg(&ready)
-        .env("LIMITS_FILE", crate::root().join("bench/limits.toml"))
-        .env("RUST_LOG", "warn")
+        // In the scratch folder, so that no `.env` of the person who measures has a say.
+        .current_dir(scratch.path())
+        .env("RATE_LIMITS", "off")
+        .env("OPAQUE_MEMORY_KIB", "8192")
+        .env("LOG", "warn")
         .stdout(Stdio::null());
-    if let Some(postgres) = postgres {
-        command.env("DATABASE_URL", postgres.url()?);
-    }
+    match postgres {
+        Some(postgres) => command.env("DATABASE_URL", postgres.url()?),
+        None => command.env_remove("DATABASE_URL"),
+    };
     Server::start(command, &ready)
 }
 

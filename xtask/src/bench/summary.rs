@@ -1,6 +1,8 @@
 //! Collects the figures of several runs and prints median, minimum and maximum, each (system, metric) once.
 
+use anyhow::{Result, ensure};
 use std::collections::BTreeMap;
+use std::process::{Command, Stdio};
 
 /// All values of one benchmark, in the order of first appearance.
 #[derive(Default)]
@@ -10,8 +12,22 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// Runs a load generator and takes what it prints.
+    pub fn take(&mut self, command: &mut Command) -> Result<()> {
+        let output = command
+            .stdin(Stdio::null())
+            .stderr(Stdio::inherit())
+            .output()?;
+        let status = output.status;
+        ensure!(status.success(), "the load generator failed: {status}");
+        for line in String::from_utf8_lossy(&output.stdout).lines() {
+            self.line(line);
+        }
+        Ok(())
+    }
+
     /// Takes one JSON line of a load generator; other lines are passed through to the person.
-    pub fn line(&mut self, line: &str) {
+    fn line(&mut self, line: &str) {
         let Ok(object) = serde_json::from_str::<serde_json::Value>(line) else {
             eprintln!("{line}");
             return;

@@ -102,31 +102,20 @@ impl Account {
         bail!("the engine did not connect")
     }
 
-    /// The Auth frame that answers the relay's Hello.
-    pub fn answer(&mut self, hello: &[u8]) -> Result<Vec<u8>> {
-        let outputs = self.feed(
-            Input::Frame {
-                bytes: Bytes(hello.to_vec()),
-            },
-            now(),
-        )?;
-        let frame = outputs
-            .into_iter()
-            .find_map(|output| {
-                if let Output::Frame { bytes } = output {
-                    Some(bytes.0)
-                } else {
-                    None
-                }
-            })
-            .context("the engine did not answer the hello")?;
-        if let Ok(socket::ClientFrame {
-            frame: Some(socket::client_frame::Frame::Auth(auth)),
-        }) = socket::ClientFrame::decode(frame.as_slice())
-        {
-            self.bearer = auth.jwt;
+    /// The Auth frame that answers the relay's Hello; a token that ran out meanwhile is renewed first.
+    pub async fn answer(&mut self, hello: &[u8]) -> Result<Vec<u8>> {
+        let hello = Input::Frame {
+            bytes: Bytes(hello.to_vec()),
+        };
+        let mut outputs = self.feed(hello, now())?;
+        for _ in 0..8 {
+            if let Some(frame) = outputs.iter().find_map(auth) {
+                self.bearer = frame.1;
+                return Ok(frame.0);
+            }
+            outputs = self.carry_out(outputs, now()).await?;
         }
-        Ok(frame)
+        bail!("the engine did not answer the hello")
     }
 
     /// Gives the partner the right to write; the token is registered like any contact's.
@@ -221,5 +210,16 @@ impl Account {
             status,
             body: Bytes(response.bytes().await?.to_vec()),
         })
+    }
+}
+
+/// The bytes of an Auth frame and the access token in it.
+fn auth(output: &Output) -> Option<(Vec<u8>, String)> {
+    let Output::Frame { bytes } = output else {
+        return None;
+    };
+    match socket::ClientFrame::decode(bytes.0.as_slice()).ok()?.frame {
+        Some(socket::client_frame::Frame::Auth(auth)) => Some((bytes.0.clone(), auth.jwt)),
+        _ => None,
     }
 }

@@ -6,6 +6,7 @@
 mod account;
 mod chat;
 mod connection;
+mod engine;
 mod frame;
 mod phases;
 mod process;
@@ -28,6 +29,8 @@ pub enum Loadgen {
     Relay(Relay),
     /// Real engines that chat while the server is killed: acknowledged = delivered exactly once.
     Chat(chat::Chat),
+    /// Sending, catching up, opening, paging and searching of one device.
+    Engine(engine::Engine),
     /// Many idle connections, then a fixed rate among them.
     Idle(Idle),
 }
@@ -93,6 +96,7 @@ pub async fn run(task: Loadgen, server: &str) -> Result<()> {
     match task {
         Loadgen::Relay(options) => relay(options, server).await,
         Loadgen::Chat(options) => chat::run(&options, server).await,
+        Loadgen::Engine(options) => engine::run(&options, server).await,
         Loadgen::Idle(options) => idle(options, server).await,
     }
 }
@@ -215,7 +219,21 @@ impl Crowd {
     /// Connects everyone; the partner's address is known afterwards, so the codecs are made last.
     async fn connect_all(&mut self) -> Result<()> {
         let everyone: Vec<usize> = (0..self.users.len()).collect();
+        self.prepare(&everyone).await?;
         self.connect(&everyone).await
+    }
+
+    /// Makes engines ready to connect, so that the time of connecting is the relay's and not theirs.
+    async fn prepare(&mut self, indexes: &[usize]) -> Result<()> {
+        for &index in indexes {
+            if let Some(Some(account)) = self.accounts.get_mut(index) {
+                account
+                    .prepare()
+                    .await
+                    .with_context(|| format!("preparing user {index}"))?;
+            }
+        }
+        Ok(())
     }
 
     async fn connect(&mut self, indexes: &[usize]) -> Result<()> {
@@ -229,9 +247,6 @@ impl Crowd {
             let opened = taken.iter_mut().map(|(index, account)| {
                 let address = &self.address;
                 async move {
-                    if let Some(account) = account {
-                        account.prepare().await?;
-                    }
                     let socket = user::connect(system, address, *index, account.as_mut()).await?;
                     if let Some(account) = account
                         && account.address.token.is_empty()
@@ -277,6 +292,7 @@ impl Crowd {
         let stored = self.load().store(each).await?;
         self.print("store_per_s", stored, "1/s");
         let expected = (odd.len() * each) as u64;
+        self.prepare(&odd).await?;
         let drain = phases::Drain::start(&self.tally, expected);
         self.connect(&odd).await?;
         let drained = drain.finish(&self.tally).await?;
@@ -298,9 +314,25 @@ impl Crowd {
     }
 
     fn print(&self, metric: &str, value: f64, unit: &str) {
+        let figures = Figures {
+            bench: self.bench,
+            system: &self.common.name,
+        };
+        figures.print(metric, value, unit);
+    }
+}
+
+/// Prints figures, one JSON object a line.
+struct Figures<'a> {
+    bench: &'a str,
+    system: &'a str,
+}
+
+impl Figures<'_> {
+    fn print(&self, metric: &str, value: f64, unit: &str) {
         let rounded = (value * 1000.0).round() / 1000.0;
         let line = serde_json::json!({
-            "bench": self.bench, "system": self.common.name, "metric": metric, "value": rounded, "unit": unit,
+            "bench": self.bench, "system": self.system, "metric": metric, "value": rounded, "unit": unit,
         });
         println!("{line}");
     }

@@ -105,13 +105,14 @@ pub async fn connect(
             socket.upgrade("/ws").await?;
             let (_, hello) = socket.next().await?;
             let mut out = Vec::new();
-            frame::write(frame::BINARY, &account.answer(&hello)?, &mut out);
+            frame::write(frame::BINARY, &account.answer(&hello).await?, &mut out);
             socket.stream.write_all(&out).await?;
             let (opcode, ready) = socket.next().await?;
+            let code = ready.first_chunk::<2>();
             anyhow::ensure!(
                 opcode == frame::BINARY,
-                "not authenticated: {:?}",
-                ready.get(..2)
+                "not authenticated: closed with {:?}",
+                code.map(|code| u16::from_be_bytes(*code))
             );
         }
         (System::SocketIo, _) => {

@@ -5,7 +5,8 @@ use crate::platform::limits::{Rate, Rates};
 use crate::platform::{Rng, Secrets};
 use anyhow::{Context, Result, bail};
 use axum::http::HeaderValue;
-use securechat_proto::b64;
+use securechat_proto::api::Stretching;
+use securechat_proto::{b64, opaque};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
@@ -96,9 +97,29 @@ pub fn config(environment: &Environment, data: &Path) -> Result<Config> {
         sign_up_open,
         cors_origins,
         trusted_proxies,
-        stretching: STRETCHING,
+        stretching: stretching(environment)?,
         rates: rates(environment)?,
     })
+}
+
+/// `OPAQUE_MEMORY_KIB` is what guessing one password costs whoever steals the records; load runs take the least.
+fn stretching(environment: &Environment) -> Result<Stretching> {
+    let Some(text) = environment.get("OPAQUE_MEMORY_KIB") else {
+        return Ok(STRETCHING);
+    };
+    let memory_kib = text.parse().context("OPAQUE_MEMORY_KIB: a number")?;
+    let stretching = Stretching {
+        memory_kib,
+        ..STRETCHING
+    };
+    if !opaque::is_acceptable(&stretching) {
+        bail!(
+            "OPAQUE_MEMORY_KIB is from {} to {}: clients refuse anything else",
+            opaque::MEMORY_KIB_MIN,
+            opaque::MEMORY_KIB_MAX
+        );
+    }
+    Ok(stretching)
 }
 
 /// `RATE_LIMITS=off` is for load runs and closed networks; SIGN_UPS_PER_HOUR counts by network.
@@ -208,6 +229,8 @@ mod tests {
             ("RATE_LIMITS", "sometimes"),
             ("TRUSTED_PROXIES", "-1"),
             ("SIGN_UPS_PER_HOUR", "many"),
+            ("OPAQUE_MEMORY_KIB", "1024"),
+            ("OPAQUE_MEMORY_KIB", "plenty"),
         ] {
             let error =
                 config(&Environment::of(&[(name, value)]), Path::new("data")).expect_err(name);
