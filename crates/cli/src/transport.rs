@@ -22,6 +22,13 @@ pub struct Transport {
     socket: Option<mpsc::UnboundedSender<Vec<u8>>>,
 }
 
+/// A client for the relay's REST interface.
+pub fn client() -> reqwest::Result<reqwest::Client> {
+    // Two TLS providers end in the tree; without a choice rustls stops at the first connection.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    reqwest::Client::builder().timeout(REQUEST_TIMEOUT).build()
+}
+
 /// The server address is not an `http` or `https` URL.
 #[derive(Debug, thiserror::Error)]
 #[error("the server address must start with http:// or https://")]
@@ -34,11 +41,7 @@ impl Transport {
         if !base.starts_with("http://") && !base.starts_with("https://") {
             return Err(InvalidAddress.into());
         }
-        // Two TLS providers end in the tree; without a choice rustls stops at the first connection.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let http = reqwest::Client::builder()
-            .timeout(REQUEST_TIMEOUT)
-            .build()?;
+        let http = client()?;
         let (events, inputs) = mpsc::unbounded_channel();
         Ok((
             Self {

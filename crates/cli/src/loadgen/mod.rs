@@ -199,7 +199,7 @@ impl Crowd {
     }
 
     async fn sign_up_all(&mut self, server: &str) -> Result<()> {
-        let http = reqwest::Client::new();
+        let http = crate::transport::client()?;
         let run = crate::driver::now().0 % 10_000_000;
         let base = server.trim_end_matches('/');
         let mut made = futures_util::stream::iter(0..self.accounts.len())
