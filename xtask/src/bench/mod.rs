@@ -12,7 +12,7 @@ use clap::Args;
 
 #[derive(Args)]
 pub struct Options {
-    /// relay, idle or engine
+    /// relay or idle
     pub name: String,
     /// One short run, within 50 s once built.
     #[arg(long)]
@@ -43,7 +43,6 @@ pub fn run(options: &Options) -> Result<()> {
     match options.name.as_str() {
         "relay" => relay::relay(options),
         "idle" => relay::idle(options),
-        "engine" => relay::engine(options),
-        other => bail!("no benchmark {other:?}: relay, idle, engine"),
+        other => bail!("no benchmark {other:?}: relay, idle"),
     }
 }

@@ -56,34 +56,6 @@ pub fn idle(options: &Options) -> Result<()> {
     )
 }
 
-/// `./dev bench engine`: native; the browser's figures come from the same engine compiled to WASM (`bench web`).
-pub fn engine(options: &Options) -> Result<()> {
-    let binaries = build()?;
-    let mut summary = Summary::default();
-    let (thousands, runs) = if options.quick {
-        ("2", 1)
-    } else {
-        ("100", options.runs())
-    };
-    let fixture = crate::target().join(format!("bench-fixture-{thousands}k"));
-    for round in 0..runs {
-        eprintln!("engine: native, run {}", round + 1);
-        let scratch = Scratch::new("engine")?;
-        let server = securechat(&binaries, &scratch, None)?;
-        let mut command = Command::new(binaries.join("securechat-cli"));
-        command
-            .args(["--server", address(&server)?, "loadgen", "engine"])
-            .args(["--thousands", thousands])
-            .arg("--folder")
-            .arg(scratch.path().join("devices"))
-            .arg("--fixture")
-            .arg(&fixture);
-        summary.take(&mut command)?;
-    }
-    summary.print("engine", options.json);
-    Ok(())
-}
-
 /// Runs every wanted system in turn, as often as asked.
 fn alternate(options: &Options, bench: &str, load: &[&str], probe_disk: bool) -> Result<()> {
     let binaries = build()?;

@@ -68,7 +68,28 @@ async fn pair(options: &Chat, server: &str, index: usize, everyone_ready: &Barri
     ];
     let mut a = sign_up(&options.folder, server, &handles[0]).await?;
     let mut b = sign_up(&options.folder, server, &handles[1]).await?;
-    let conversation_id = acquaint(&mut a, &mut b, &handles[1]).await?;
+    let by = ContactAddress::Handle {
+        handle: handles[1].clone(),
+    };
+    let Reply::Conversation {
+        conversation_id, ..
+    } = a.command(Command::AddContact { by }, STEP).await?
+    else {
+        anyhow::bail!("no conversation");
+    };
+    let hello = Command::SendText {
+        conversation_id,
+        text: "hello".into(),
+        reply_to: None,
+    };
+    a.command(hello, STEP).await?;
+    a.start()?;
+    b.start()?;
+    let arrived = async { b.until(STEP, |driver| !requests(driver).is_empty()).await };
+    let (_, arrived) = tokio::try_join!(a.until(Duration::from_secs(2), |_| false), arrived)?;
+    ensure!(arrived, "the message request did not arrive");
+    b.command(Command::AcceptRequest { conversation_id }, STEP)
+        .await?;
     everyone_ready.wait().await;
 
     let mut sides = [
@@ -105,37 +126,6 @@ async fn pair(options: &Chat, server: &str, index: usize, everyone_ready: &Barri
         waited += step;
     }
     compare(&sides, options.messages).with_context(|| format!("pair {index}"))
-}
-
-/// Connects both, and `b`, whose handle that is, accepts the request of `a`.
-pub(super) async fn acquaint(
-    a: &mut Driver,
-    b: &mut Driver,
-    handle: &str,
-) -> Result<ConversationId> {
-    let by = ContactAddress::Handle {
-        handle: handle.to_owned(),
-    };
-    let Reply::Conversation {
-        conversation_id, ..
-    } = a.command(Command::AddContact { by }, STEP).await?
-    else {
-        anyhow::bail!("no conversation");
-    };
-    let hello = Command::SendText {
-        conversation_id,
-        text: "hello".into(),
-        reply_to: None,
-    };
-    a.command(hello, STEP).await?;
-    a.start()?;
-    b.start()?;
-    let arrived = async { b.until(STEP, |driver| !requests(driver).is_empty()).await };
-    let (_, arrived) = tokio::try_join!(a.until(Duration::from_secs(2), |_| false), arrived)?;
-    ensure!(arrived, "the message request did not arrive");
-    b.command(Command::AcceptRequest { conversation_id }, STEP)
-        .await?;
-    Ok(conversation_id)
 }
 
 async fn sign_up(folder: &Path, server: &str, handle: &str) -> Result<Driver> {

@@ -6,7 +6,6 @@
 mod account;
 mod chat;
 mod connection;
-mod engine;
 mod frame;
 mod phases;
 mod process;
@@ -29,8 +28,6 @@ pub enum Loadgen {
     Relay(Relay),
     /// Real engines that chat while the server is killed: acknowledged = delivered exactly once.
     Chat(chat::Chat),
-    /// Sending, catching up, opening, paging and searching of one device.
-    Engine(engine::Engine),
     /// Many idle connections, then a fixed rate among them.
     Idle(Idle),
 }
@@ -96,7 +93,6 @@ pub async fn run(task: Loadgen, server: &str) -> Result<()> {
     match task {
         Loadgen::Relay(options) => relay(options, server).await,
         Loadgen::Chat(options) => chat::run(&options, server).await,
-        Loadgen::Engine(options) => engine::run(&options, server).await,
         Loadgen::Idle(options) => idle(options, server).await,
     }
 }
@@ -314,25 +310,9 @@ impl Crowd {
     }
 
     fn print(&self, metric: &str, value: f64, unit: &str) {
-        let figures = Figures {
-            bench: self.bench,
-            system: &self.common.name,
-        };
-        figures.print(metric, value, unit);
-    }
-}
-
-/// Prints figures, one JSON object a line.
-struct Figures<'a> {
-    bench: &'a str,
-    system: &'a str,
-}
-
-impl Figures<'_> {
-    fn print(&self, metric: &str, value: f64, unit: &str) {
         let rounded = (value * 1000.0).round() / 1000.0;
         let line = serde_json::json!({
-            "bench": self.bench, "system": self.system, "metric": metric, "value": rounded, "unit": unit,
+            "bench": self.bench, "system": self.common.name, "metric": metric, "value": rounded, "unit": unit,
         });
         println!("{line}");
     }
