@@ -6,6 +6,8 @@ use futures_util::{SinkExt, StreamExt};
 use securechat_engine::shell::{Input, Method};
 use securechat_proto::b64::Bytes;
 use securechat_proto::{RequestId, limits};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
@@ -19,7 +21,20 @@ pub struct Transport {
     base: String,
     http: reqwest::Client,
     events: mpsc::UnboundedSender<Input>,
-    socket: Option<mpsc::UnboundedSender<Vec<u8>>>,
+    socket: Option<Socket>,
+}
+
+/// The open socket. Once dropped, its task sends what is left, closes and reports nothing more: a late "disconnected"
+/// would be taken for the end of the socket that came after it.
+struct Socket {
+    frames: mpsc::UnboundedSender<Vec<u8>>,
+    is_current: Arc<AtomicBool>,
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.is_current.store(false, Ordering::Release);
+    }
 }
 
 /// A client for the relay's REST interface.
@@ -92,8 +107,17 @@ impl Transport {
     pub fn connect(&mut self) {
         let url = format!("ws{}/ws", self.base.trim_start_matches("http"));
         let (sender, frames) = mpsc::unbounded_channel();
-        self.socket = Some(sender);
-        tokio::spawn(run_socket(url, frames, self.events.clone()));
+        let is_current = Arc::new(AtomicBool::new(true));
+        self.socket = Some(Socket {
+            frames: sender,
+            is_current: is_current.clone(),
+        });
+        let events = self.events.clone();
+        tokio::spawn(run_socket(url, frames, move |input| {
+            if is_current.load(Ordering::Acquire) {
+                let _ = events.send(input);
+            }
+        }));
     }
 
     /// Drops the socket; what was sent before still goes out.
@@ -104,7 +128,7 @@ impl Transport {
     /// Sends one frame; lost silently when the socket is gone, which the engine learns by `Disconnected`.
     pub fn frame(&self, bytes: Vec<u8>) {
         if let Some(socket) = &self.socket {
-            let _ = socket.send(bytes);
+            let _ = socket.frames.send(bytes);
         }
     }
 }
@@ -137,7 +161,7 @@ async fn answer(request: reqwest::RequestBuilder) -> anyhow::Result<(u16, Vec<u8
 async fn run_socket(
     url: String,
     mut frames: mpsc::UnboundedReceiver<Vec<u8>>,
-    events: mpsc::UnboundedSender<Input>,
+    report: impl Fn(Input),
 ) {
     let config = WebSocketConfig::default()
         .max_message_size(Some(limits::SOCKET_FRAME_BYTES_MAX))
@@ -146,7 +170,7 @@ async fn run_socket(
     if let Ok((socket, _)) =
         tokio_tungstenite::connect_async_with_config(url, Some(config), true).await
     {
-        let _ = events.send(Input::Connected);
+        report(Input::Connected);
         let (mut sink, mut stream) = socket.split();
         loop {
             tokio::select! {
@@ -157,7 +181,7 @@ async fn run_socket(
                     None => { let _ = sink.send(Message::Close(None)).await; break; }
                 },
                 message = stream.next() => match message {
-                    Some(Ok(Message::Binary(bytes))) => { let _ = events.send(Input::Frame { bytes: Bytes(bytes.to_vec()) }); }
+                    Some(Ok(Message::Binary(bytes))) => report(Input::Frame { bytes: Bytes(bytes.to_vec()) }),
                     Some(Ok(Message::Close(reason))) => { code = reason.map(|reason| reason.code.into()); break; }
                     Some(Ok(_)) => {}
                     Some(Err(_)) | None => break,
@@ -165,5 +189,5 @@ async fn run_socket(
             }
         }
     }
-    let _ = events.send(Input::Disconnected { code });
+    report(Input::Disconnected { code });
 }

@@ -21,6 +21,8 @@ const ANSWER_MS_MAX: u64 = 20 * limits::SECOND_MS;
 const PING_EVERY_MS: u64 = 30 * limits::SECOND_MS;
 /// The token is renewed on the socket this long before it runs out.
 const RENEW_BEFORE_MS: u64 = limits::MINUTE_MS;
+/// Longest pause before the socket is opened again: somebody may be looking at the screen.
+const RECONNECT_MS_MAX: u64 = limits::MINUTE_MS;
 /// A clock difference below this is network delay, not a wrong clock.
 const CLOCK_NOISE_MS: i64 = 2_000;
 
@@ -156,7 +158,7 @@ fn keep(cx: &mut Cx<'_>, mut ready: Ready) -> Outcome<()> {
 fn give_up(cx: &mut Cx<'_>, since: Timestamp, attempts: u32) {
     if cx.now.since(since) > ANSWER_MS_MAX {
         cx.emit(Output::Disconnect);
-        let pause = requests::pause_ms(cx, attempts);
+        let pause = requests::pause_up_to(cx, attempts, RECONNECT_MS_MAX);
         go_down(cx, attempts + 1, pause);
     }
 }
@@ -234,6 +236,14 @@ pub(crate) fn frame(cx: &mut Cx<'_>, frame: client_frame::Frame) {
     });
 }
 
+/// There is a network again.
+pub(crate) fn on_online(cx: &mut Cx<'_>) -> Outcome<()> {
+    if let Link::Down { attempts, due_at } = &mut cx.live.link {
+        (*attempts, *due_at) = (0, cx.now);
+    }
+    requests::hurry(cx)
+}
+
 pub(crate) fn on_connected(cx: &mut Cx<'_>) -> Outcome<()> {
     if let Link::Opening { since, .. } = &mut cx.live.link {
         *since = cx.now;
@@ -249,7 +259,7 @@ pub(crate) fn on_disconnected(cx: &mut Cx<'_>, code: Option<u16>) -> Outcome<()>
         | Link::Authenticating { attempts, .. } => *attempts,
         Link::Ready(_) => 0,
     };
-    let mut pause = requests::pause_ms(cx, attempts);
+    let mut pause = requests::pause_up_to(cx, attempts, RECONNECT_MS_MAX);
     match code {
         // The token is at fault: a new one, then again.
         Some(close_code::UNAUTHENTICATED | close_code::TOKEN_EXPIRED) => {

@@ -1,7 +1,7 @@
 //! People this account knows: found, asked, accepted, blocked, verified; the delivery rights between two accounts.
 //!
 //! Knows: fingerprints, names, the tokens both ways. Must never know: keys of a session, what was written.
-//! The relay learns of a contact only the hash of a token it may count (docs/protocol/delivery.md).
+//! The relay learns of a contact only the hash of a token it may count (docs/protocol/socket.md).
 
 pub(crate) mod finding;
 pub(crate) mod identity_change;
@@ -257,6 +257,8 @@ pub(crate) fn set_their_token(cx: &mut Cx<'_>, contact: &Contact, token: &[u8]) 
         "UPDATE contacts_list SET their_token = ?2 WHERE contact_id = ?1",
         params![contact.id.0.as_bytes(), token],
     )?;
+    // What waited for the right may leave.
+    outbox::wake_contact(cx, &contact.id)?;
     vault::touch(cx, vault::CONTACTS)
 }
 
@@ -391,6 +393,7 @@ pub(crate) fn unblock(cx: &mut Cx<'_>, id: &ContactId) -> Outcome<Answer> {
     if contact.is_accepted() {
         grant_token(cx, &contact)?;
     }
+    outbox::wake_contact(cx, id)?;
     line(cx, &contact.fingerprint, SystemEvent::Unblocked)?;
     vault::touch(cx, vault::CONTACTS)?;
     changed(cx, &contact.fingerprint)?;

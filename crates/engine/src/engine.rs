@@ -247,6 +247,7 @@ fn take(cx: &mut Cx<'_>, input: Input) -> Outcome<()> {
         } => requests::on_response(cx, request_id, status, &body.0),
         Input::RequestFailed { request_id } => requests::on_failed(cx, request_id),
         Input::Tick => Ok(()),
+        Input::Online => connection::on_online(cx),
         Input::Focus { conversation_id } => {
             cx.live.focus = conversation_id;
             Ok(())

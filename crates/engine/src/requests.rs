@@ -186,11 +186,14 @@ pub(crate) fn next_due(cx: &Cx<'_>) -> Outcome<Option<Timestamp>> {
     Ok(next.map(|(_, at)| Timestamp(crate::store::rows::uint(at))))
 }
 
-/// The network is back: nothing waits for its pause any longer.
+/// The network is back: nothing waits for its pause any longer. What the relay itself put off for longer stays.
 pub(crate) fn hurry(cx: &mut Cx<'_>) -> Outcome<()> {
     cx.db.run(
-        "UPDATE requests_open SET due_at = ?1 WHERE due_at > ?1 AND attempts < 8",
-        [int(cx.now.0)],
+        "UPDATE requests_open SET due_at = ?1 WHERE due_at > ?1 AND due_at <= ?2",
+        params![
+            int(cx.now.0),
+            int(cx.now.saturating_add_ms(BACK_OFF_LONGEST_MS).0)
+        ],
     )?;
     Ok(())
 }
@@ -244,12 +247,16 @@ pub(crate) fn on_response(cx: &mut Cx<'_>, id: RequestId, status: u16, body: &[u
         .as_ref()
         .map_or(Code::Internal, |problem| problem.code);
     let retry_after_s = problem.and_then(|problem| problem.retry_after_s);
-    if code == Code::Unauthenticated && open.needs_session && open.attempts < 3 {
-        session::drop_access_token(cx)?;
-        return back_off(cx, &id, open.attempts, Some(0));
-    }
-    let passing =
+    let mut passing =
         matches!(code, Code::RateLimited | Code::Unavailable | Code::Internal) || status >= 500;
+    if code == Code::Unauthenticated && open.needs_session {
+        session::drop_access_token(cx)?;
+        if open.attempts < 3 {
+            return back_off(cx, &id, open.attempts, Some(0));
+        }
+        // Failures of the network count as attempts too, so a refused token never ends what must be done.
+        passing = true;
+    }
     if passing && !open.transient {
         return back_off(cx, &id, open.attempts, retry_after_s);
     }
@@ -305,9 +312,14 @@ fn back_off(
 
 /// Doubles from one second to five minutes, spread by half, so that many clients do not come back at once.
 pub(crate) fn pause_ms(cx: &mut Cx<'_>, attempts: u32) -> u64 {
+    pause_up_to(cx, attempts, BACK_OFF_LONGEST_MS)
+}
+
+/// The same with another longest pause.
+pub(crate) fn pause_up_to(cx: &mut Cx<'_>, attempts: u32, longest_ms: u64) -> u64 {
     let full = BACK_OFF_FIRST_MS
         .saturating_mul(1 << attempts.min(16))
-        .min(BACK_OFF_LONGEST_MS);
+        .min(longest_ms);
     cx.ids.between(full / 2, full)
 }
 

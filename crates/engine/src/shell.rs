@@ -30,6 +30,8 @@ pub enum Input {
     RequestFailed { request_id: RequestId },
     /// `next_deadline` was reached, or the shell woke up.
     Tick,
+    /// The system says that there is a network again: no pause is waited for any longer.
+    Online,
     /// The conversation the person looks at right now: no notification for it.
     Focus {
         conversation_id: Option<ConversationId>,

@@ -258,9 +258,10 @@ fn compare(sides: &[Side; 2], messages: usize) -> Result<()> {
                 .iter()
                 .filter_map(|text| text.strip_prefix(&prefix)?.parse().ok())
                 .collect();
+            let turned = numbers.windows(2).find(|two| two[0] > two[1]);
             ensure!(
-                numbers.is_sorted(),
-                "messages of {name} are out of order at {}",
+                turned.is_none(),
+                "messages of {name} are out of order at {}: {turned:?}",
                 side.name
             );
         }

@@ -21,6 +21,7 @@ pub(crate) fn on_frozen(cx: &mut Cx<'_>, fingerprint: &Fingerprint) -> Outcome<(
 
 pub(crate) fn on_thawed(cx: &mut Cx<'_>, fingerprint: &Fingerprint) -> Outcome<()> {
     line(cx, fingerprint, SystemEvent::Thawed)?;
+    outbox::on_log_held(cx, fingerprint)?;
     changed(cx, fingerprint)
 }
 

@@ -173,18 +173,12 @@ pub(crate) fn on_acceptance(
     if contact.standing == Standing::Outgoing {
         set_standing(cx, contact, Standing::Accepted)?;
         line(cx, &contact.fingerprint, SystemEvent::RequestAccepted)?;
-        outbox::on_accepted_contact(cx, &contact.id)?;
         messages::owe_receipts_for_request(cx, contact)?;
     }
     Ok(())
 }
 
-/// A new right, and where the sender's numbering goes on.
+/// A new right.
 pub(crate) fn on_token_grant(cx: &mut Cx<'_>, contact: &Contact, token: &[u8]) -> Outcome<()> {
-    set_their_token(cx, contact, token)?;
-    cx.db.run(
-        "UPDATE outbox_contents SET due_at = ?2 WHERE contact_id = ?1 AND state = 'open'",
-        params![contact.id.0.as_bytes(), int(cx.now.0)],
-    )?;
-    Ok(())
+    set_their_token(cx, contact, token)
 }

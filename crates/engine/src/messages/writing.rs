@@ -97,6 +97,10 @@ pub(crate) fn send_text(
         },
         body,
     )?;
+    if contact.their_token.is_none() {
+        // A person who writes on does not wait until another day: what was refused is tried once more, in order.
+        outbox::wake_contact(cx, &contact.id)?;
+    }
     typing::stopped(cx, conversation_id);
     Ok(Answer::Now(Reply::Message { message_id: id }))
 }

@@ -1,11 +1,12 @@
 //! What comes back for a submit: acceptance, refusal, a receipt, silence; and what each of them means for a content.
 
-use super::{TRIED_MS, drop_sealed, is_confirmed, prepare};
+use super::{TRIED_MS, drop_sealed, is_confirmed, prepare, wake_contact};
 use crate::account;
 use crate::api::{AccountState, ContactId};
 use crate::contacts::{self, Contact};
 use crate::context::Cx;
 use crate::error::Outcome;
+use crate::messages::writing::REQUEST_TEXT_BYTES_MAX;
 use crate::messages::{self, states};
 use crate::shell::Topic;
 use crate::store::rows::{int, uint};
@@ -22,6 +23,8 @@ use securechat_proto::{ContentId, ConversationId, DeviceId, SubmitId, Timestamp,
 const RESEALED_MAX: i64 = 4;
 /// While no receipt came, a content is encrypted again on these days (its sealing key may be gone).
 const HEALED_AFTER_MS: [u64; 3] = [7 * limits::DAY_MS, 14 * limits::DAY_MS, 28 * limits::DAY_MS];
+/// A request that was refused is made again after this time; the relay counts them by the day.
+const REQUEST_APART_MS: u64 = 4 * limits::HOUR_MS;
 /// A request that the relay holds back is looked at again after the longest time it may be held.
 const HELD_MS: u64 = limits::REQUEST_HELD_MS_MAX;
 
@@ -33,11 +36,13 @@ struct Row {
     created_at: Timestamp,
     attempts: u32,
     sequence: u64,
+    /// It left without a right to deliver.
+    is_request: bool,
 }
 
 fn submit(cx: &Cx<'_>, id: &SubmitId) -> Outcome<Option<Row>> {
     cx.db.one(
-        "SELECT c.row, c.content_id, c.contact_id, c.kind, c.created_at, s.attempts, c.sequence
+        "SELECT c.row, c.content_id, c.contact_id, c.kind, c.created_at, s.attempts, c.sequence, s.is_request
          FROM outbox_submits s JOIN outbox_contents c ON c.row = s.row WHERE s.submit_id = ?1",
         [id.as_bytes()],
         |row| {
@@ -49,6 +54,7 @@ fn submit(cx: &Cx<'_>, id: &SubmitId) -> Outcome<Option<Row>> {
                 created_at: Timestamp(uint(row.get(4)?)),
                 attempts: row.get(5)?,
                 sequence: uint(row.get(6)?),
+                is_request: row.get(7)?,
             })
         },
     )
@@ -65,13 +71,18 @@ pub(crate) fn on_accepted(cx: &mut Cx<'_>, accepted: Accepted) -> Outcome<()> {
     };
     cx.changed(Topic::Account);
     match Answered::try_from(result.outcome).unwrap_or(Answered::Unspecified) {
-        Answered::Stored => on_stored(cx, &row, &submit_id, result, &accepted),
-        Answered::Held => on_held(cx, &row, &submit_id, &accepted),
-        Answered::Refused => on_refused(cx, &row, &submit_id),
+        Answered::Stored => on_stored(cx, &row, &submit_id, result, &accepted)?,
+        Answered::Held => on_held(cx, &row, &submit_id, &accepted)?,
+        Answered::Refused => return on_refused(cx, &row, &submit_id),
         Answered::MailboxFull | Answered::TryLater | Answered::Unspecified => {
-            on_later(cx, &row, &submit_id)
+            return on_later(cx, &row, &submit_id);
         }
     }
+    if row.is_request {
+        // What stood behind this request may leave.
+        wake_contact(cx, &row.contact_id)?;
+    }
+    Ok(())
 }
 
 fn devices(bytes: &[Vec<u8>]) -> Vec<DeviceId> {
@@ -204,11 +215,15 @@ fn on_refused(cx: &mut Cx<'_>, row: &Row, submit_id: &SubmitId) -> Outcome<()> {
         // Deleted for everyone while it was on its way; now it is certain that nobody has it.
         messages::forget(cx, &row.content_id)?;
     }
-    let contact = contacts::by_id(cx.db, &row.contact_id)?;
-    if let (Some(contact), Some(token), false) =
-        (contact.filter(Contact::is_accepted), token, taken_back)
-    {
-        return on_right_lost(cx, row, &contact, &token);
+    let contact = contacts::by_id(cx.db, &row.contact_id)?.filter(|_| !taken_back);
+    match (contact, token) {
+        (Some(contact), Some(token)) if contact.is_accepted() => {
+            return on_right_lost(cx, row, &contact, &token);
+        }
+        (Some(contact), None) if is_confirmed(&row.kind) && was_heard_of(cx, &contact)? => {
+            return on_request_refused(cx, row);
+        }
+        _ => {}
     }
     if is_confirmed(&row.kind) && !taken_back {
         cx.db.run(
@@ -221,7 +236,45 @@ fn on_refused(cx: &mut Cx<'_>, row: &Row, submit_id: &SubmitId) -> Outcome<()> {
             .run("DELETE FROM outbox_contents WHERE row = ?1", [row.row])?;
     }
     conversations::free_sequences(cx, &row.contact_id)?;
+    wake_contact(cx, &row.contact_id)?;
     states::set(cx, &row.content_id, "failed_not_accepted")
+}
+
+/// Whether there is somebody who may still take what was refused: they accepted us, or took a request of ours.
+fn was_heard_of(cx: &Cx<'_>, contact: &Contact) -> Outcome<bool> {
+    Ok(contact.is_accepted()
+        || cx.db.exists(
+            "SELECT 1 FROM conversations_list WHERE contact_id = ?1 AND taken_sequence > 0",
+            [contact.id.0.as_bytes()],
+        )?)
+}
+
+/// The requests of today are used up. What was refused waits for the other side's acceptance, or for another day.
+fn on_request_refused(cx: &mut Cx<'_>, row: &Row) -> Outcome<()> {
+    let again = if contacts::by_id(cx.db, &row.contact_id)?
+        .is_some_and(|contact| contact.their_token.is_some())
+    {
+        // The right came while the request was on its way.
+        cx.now
+    } else {
+        cx.now.saturating_add_ms(REQUEST_APART_MS)
+    };
+    reopen(cx, row, again)?;
+    states::set(cx, &row.content_id, "waiting")?;
+    if again == cx.now {
+        wake_contact(cx, &row.contact_id)?;
+    }
+    Ok(())
+}
+
+/// Refused as a whole, so nobody has it: it leaves once more, under a number of its own.
+fn reopen(cx: &mut Cx<'_>, row: &Row, due_at: Timestamp) -> Outcome<()> {
+    cx.db.run(
+        "UPDATE outbox_contents SET state = 'open', due_at = ?2,
+                sequence = CASE WHEN accepted_at IS NULL THEN 0 ELSE sequence END WHERE row = ?1",
+        params![row.row, int(due_at.0)],
+    )?;
+    conversations::free_sequences(cx, &row.contact_id)
 }
 
 /// An accepted contact no longer takes our right to deliver (lost there, or they blocked us; both look the same). What
@@ -230,16 +283,21 @@ fn on_refused(cx: &mut Cx<'_>, row: &Row, submit_id: &SubmitId) -> Outcome<()> {
 fn on_right_lost(cx: &mut Cx<'_>, row: &Row, contact: &Contact, token: &[u8; 16]) -> Outcome<()> {
     if contact.their_token == Some(*token) {
         contacts::forget_their_token(cx, contact)?;
-        if row.kind != "text" {
+        if row.kind != "text" || is_long(cx, row)? {
             contacts::requests::ask_for_right(cx, contact)?;
         }
     }
-    cx.db.run(
-        "UPDATE outbox_contents SET state = 'open', due_at = ?2,
-                sequence = CASE WHEN accepted_at IS NULL THEN 0 ELSE sequence END WHERE row = ?1",
-        params![row.row, int(cx.now.0)],
-    )?;
-    conversations::free_sequences(cx, &row.contact_id)
+    reopen(cx, row, cx.now)?;
+    // The last refused of those that were under way opens the way for all.
+    wake_contact(cx, &row.contact_id)
+}
+
+/// Whether a text may be too long to leave as an introduction.
+fn is_long(cx: &Cx<'_>, row: &Row) -> Outcome<bool> {
+    cx.db.exists(
+        "SELECT 1 FROM outbox_contents WHERE row = ?1 AND length(content) > ?2",
+        params![row.row, REQUEST_TEXT_BYTES_MAX as i64],
+    )
 }
 
 /// The right a stored submit names; none for a request.
@@ -336,6 +394,7 @@ pub(super) fn heal_and_expire(cx: &mut Cx<'_>) -> Outcome<()> {
                 created_at: Timestamp(uint(row.get(4)?)),
                 attempts: 0,
                 sequence: uint(row.get(6)?),
+                is_request: false,
             };
             Ok((found, row.get::<_, u32>(5)? as usize))
         },

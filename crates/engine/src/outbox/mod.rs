@@ -146,14 +146,15 @@ struct Open {
     content: Vec<u8>,
     /// 0: not numbered yet.
     sequence: u64,
+    due_at: Timestamp,
 }
 
-/// The open contents of one contact, in the order they were written.
+/// The open contents of one contact, in the order they were written, due or not.
 fn open_of(cx: &Cx<'_>, contact: &Contact) -> Outcome<Vec<Open>> {
     cx.db.all(
-        "SELECT row, content_id, only_device, content, sequence FROM outbox_contents
-         WHERE contact_id = ?1 AND state = 'open' AND due_at <= ?2 ORDER BY row LIMIT ?3",
-        params![contact.id.0.as_bytes(), int(cx.now.0), SEALED_AT_ONCE],
+        "SELECT row, content_id, only_device, content, sequence, due_at FROM outbox_contents
+         WHERE contact_id = ?1 AND state = 'open' ORDER BY row LIMIT ?2",
+        params![contact.id.0.as_bytes(), SEALED_AT_ONCE],
         |row| {
             Ok(Open {
                 row: row.get(0)?,
@@ -161,6 +162,7 @@ fn open_of(cx: &Cx<'_>, contact: &Contact) -> Outcome<Vec<Open>> {
                 only_device: row.get::<_, Option<[u8; 16]>>(2)?.map(DeviceId),
                 content: row.get(3)?,
                 sequence: uint(row.get(4)?),
+                due_at: Timestamp(uint(row.get(5)?)),
             })
         },
     )
@@ -238,13 +240,13 @@ pub(crate) fn pending(db: Db<'_>) -> Outcome<i64> {
 /// The log of this account is there: contents that waited for it may be sealed.
 pub(crate) fn on_log_held(cx: &mut Cx<'_>, fingerprint: &Fingerprint) -> Outcome<()> {
     match contacts::by_fingerprint(cx.db, fingerprint)? {
-        Some(contact) => on_accepted_contact(cx, &contact.id),
+        Some(contact) => wake_contact(cx, &contact.id),
         None => Ok(()),
     }
 }
 
 /// Something that open contents waited for has come: they are due.
-pub(crate) fn on_accepted_contact(cx: &mut Cx<'_>, contact_id: &ContactId) -> Outcome<()> {
+pub(crate) fn wake_contact(cx: &mut Cx<'_>, contact_id: &ContactId) -> Outcome<()> {
     cx.db.run(
         "UPDATE outbox_contents SET due_at = ?2 WHERE contact_id = ?1 AND state = 'open' AND due_at > ?2",
         params![contact_id.0.as_bytes(), int(cx.now.0)],

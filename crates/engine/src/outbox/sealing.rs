@@ -27,6 +27,19 @@ use securechat_proto::{DeviceId, EnvelopeId, SubmitId, Timestamp, limits};
 /// Pause before an open content is looked at again when nothing else wakes it.
 const LOOK_AGAIN_MS: u64 = 5 * limits::MINUTE_MS;
 
+/// Whether this content needs a right to deliver that is not there: only then may others pass it.
+fn waits_for_a_right(cx: &mut Cx<'_>, contact: &Contact, open: &Open) -> Outcome<bool> {
+    if !contact.is_accepted() || contact.their_token.is_some() || open.content.is_empty() {
+        return Ok(false);
+    }
+    Ok(body_for(cx, contact, &read(open)?)?.is_none())
+}
+
+fn read(open: &Open) -> Outcome<Content> {
+    Content::decode(open.content.as_slice())
+        .map_err(|_| Fault::Bug("an own content does not read back"))
+}
+
 /// What keeps a contact's contents back.
 enum Gate {
     Open,
@@ -39,6 +52,13 @@ enum Gate {
 
 pub(super) fn seal_open(cx: &mut Cx<'_>, me: &Me, contact: &Contact) -> Outcome<()> {
     for open in open_of(cx, contact)? {
+        if open.due_at > cx.now {
+            // What waits holds back what was written later, however fresh that is.
+            if waits_for_a_right(cx, contact, &open)? {
+                continue;
+            }
+            return Ok(());
+        }
         let until = match seal_one(cx, me, contact, &open)? {
             Gate::Open => continue,
             Gate::Waits => {
@@ -92,8 +112,7 @@ fn seal_one(cx: &mut Cx<'_>, me: &Me, contact: &Contact, open: &Open) -> Outcome
         }
         return Ok(gate);
     }
-    let content = Content::decode(open.content.as_slice())
-        .map_err(|_| Fault::Bug("an own content does not read back"))?;
+    let content = read(open)?;
     let Some(body) = body_for(cx, contact, &content)? else {
         return Ok(if contact.is_accepted() {
             Gate::Waits
@@ -103,6 +122,9 @@ fn seal_one(cx: &mut Cx<'_>, me: &Me, contact: &Contact, open: &Open) -> Outcome
     };
     if gives_a_right(&body) && !contacts::is_token_registered(cx, contact)? {
         // The other side may use the right at once, so the relay must know it first.
+        return Ok(Gate::Closed);
+    }
+    if is_out_of_turn(cx, contact, open, &body)? {
         return Ok(Gate::Closed);
     }
     let devices = devices_without_copy(cx, contact, open)?;
@@ -187,6 +209,28 @@ fn body_for(cx: &mut Cx<'_>, contact: &Contact, content: &Content) -> Outcome<Op
         ) => Ok(Some(body)),
         (_, _) => Ok(None),
     }
+}
+
+/// Without a right to deliver every content is a request, which the relay may refuse for today. So one request is on
+/// its way at a time, and nothing overtakes it: what is refused can leave later and still stand in its place.
+fn is_out_of_turn(cx: &Cx<'_>, contact: &Contact, open: &Open, body: &Body) -> Outcome<bool> {
+    let is_request = contact.their_token.is_none();
+    // An introduction without words asks for the right that texts before it may be waiting for.
+    let has_a_place =
+        !matches!(body, Body::Introduction(introduction) if introduction.first_message.is_none());
+    cx.db.exists(
+        "SELECT 1 FROM outbox_submits s JOIN outbox_contents c ON c.row = s.row
+         WHERE c.contact_id = ?1 AND (s.is_request = 1 OR ?2)
+         UNION ALL
+         SELECT 1 FROM outbox_contents
+         WHERE ?3 AND contact_id = ?1 AND state = 'open' AND kind = 'text' AND row < ?4",
+        params![
+            contact.id.0.as_bytes(),
+            is_request,
+            is_request && has_a_place,
+            open.row
+        ],
+    )
 }
 
 /// Contents that carry a delivery right for the other side.
@@ -399,8 +443,15 @@ fn store_submit(
     }
     let frame = frame(cx, me, contact, submit_id, copies, ExpiryClass::Durable)?;
     cx.db.run(
-        "INSERT INTO outbox_submits (submit_id, row, frame, due_at, sealed_at) VALUES (?1, ?2, ?3, ?4, ?4)",
-        params![submit_id.as_bytes(), open.row, frame, int(cx.now.0)],
+        "INSERT INTO outbox_submits (submit_id, row, frame, is_request, due_at, sealed_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
+        params![
+            submit_id.as_bytes(),
+            open.row,
+            frame,
+            contact.their_token.is_none(),
+            int(cx.now.0)
+        ],
     )?;
     cx.db.run(
         "UPDATE outbox_contents SET state = 'sealed' WHERE row = ?1",

@@ -99,8 +99,10 @@ pub struct Relay {
     pub seen: Vec<u8>,
     /// Answer submits with this instead of storing.
     pub refuse_submits: Option<socket::Outcome>,
-    /// Registrations of delivery rights fail for now.
-    pub tokens_fail: bool,
+    /// Registrations of delivery rights fail for now, with this status and code.
+    pub tokens_fail: Option<(u16, Code)>,
+    /// Message requests taken before all further ones are refused.
+    pub requests_left: u32,
     /// Submits carried out, duplicates not counted.
     pub stored: u64,
     logins: BTreeMap<Vec<u8>, (Option<AccountId>, ServerLogin<Suite>)>,
@@ -143,7 +145,8 @@ impl Relay {
             signed_out: BTreeSet::new(),
             seen: Vec::new(),
             refuse_submits: None,
-            tokens_fail: false,
+            tokens_fail: None,
+            requests_left: 100,
             stored: 0,
             logins: BTreeMap::new(),
             last_accepted_at: 0,
@@ -278,10 +281,10 @@ impl Relay {
                     one_time_left: held.map_or(0, |held| held.stock.len() as u32),
                 })
             }
-            (Method::Put, ["delivery-tokens", _]) if self.tokens_fail => {
-                problem(503, Code::Unavailable)
-            }
             (Method::Put, ["delivery-tokens", hash]) => {
+                if let Some((status, code)) = self.tokens_fail {
+                    return problem(status, code);
+                }
                 self.tokens
                     .insert(TokenHash::parse(hash).unwrap(), (account, read(body)));
                 (204, vec![])
@@ -703,6 +706,10 @@ impl Relay {
             {
                 return answer(socket::Outcome::Refused);
             }
+        } else if let Some(left) = self.requests_left.checked_sub(1) {
+            self.requests_left = left;
+        } else {
+            return answer(socket::Outcome::Refused);
         }
         let Some(held) = self.accounts.get(&account) else {
             return answer(socket::Outcome::Refused);

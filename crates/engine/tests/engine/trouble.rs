@@ -2,6 +2,7 @@
 
 use crate::world::World;
 use securechat_engine::api::*;
+use securechat_proto::api::Code;
 use securechat_proto::wire::Message;
 use securechat_proto::wire::content::content::Body;
 use securechat_proto::wire::content::{Content, Text};
@@ -309,7 +310,7 @@ fn a_right_is_registered_before_it_is_given_away() {
     world.sign_up(alice, "alice");
     world.sign_up(bob, "bob");
     let conversation = world.add(alice, "bob");
-    world.relay.tokens_fail = true;
+    world.relay.tokens_fail = Some((503, Code::Unavailable));
     world.text(alice, conversation, "hello");
     world.pass(3_000);
     assert!(world.relay.tokens.is_empty());
@@ -318,7 +319,7 @@ fn a_right_is_registered_before_it_is_given_away() {
         0,
         "held back until the relay has it"
     );
-    world.relay.tokens_fail = false;
+    world.relay.tokens_fail = None;
     world.pass(60_000);
     assert_eq!(world.texts(bob, conversation), ["hello"]);
     let answer = world.text(bob, conversation, "hi");
@@ -329,23 +330,185 @@ fn a_right_is_registered_before_it_is_given_away() {
     );
 }
 
-/// Nobody ever saw a refused message: its number is free again, and sent in the end it stands at the end.
+/// A token that is refused again and again ends nothing that must be done.
 #[test]
-fn a_refused_message_leaves_no_gap_and_is_sent_again_at_the_end() {
+fn a_right_is_registered_however_often_its_bearer_is_refused() {
+    let mut world = World::new();
+    let (alice, bob) = (world.peer(false), world.peer(false));
+    world.sign_up(alice, "alice");
+    world.sign_up(bob, "bob");
+    let conversation = world.add(alice, "bob");
+    world.relay.tokens_fail = Some((401, Code::Unauthenticated));
+    world.text(alice, conversation, "hello");
+    world.pass(60_000);
+    assert_eq!(
+        world.account(bob).requests,
+        0,
+        "held back until the relay has it"
+    );
+    world.relay.tokens_fail = None;
+    world.pass(600_000);
+    assert_eq!(world.texts(bob, conversation), ["hello"]);
+    world.text(bob, conversation, "hi");
+    world.pass(10_000);
+    assert_eq!(world.texts(alice, conversation), [">hello", "hi"]);
+}
+
+/// Whoever writes much before the other side accepts: what the relay's budget refuses waits, and arrives in order.
+#[test]
+fn what_is_written_beyond_the_budget_waits_for_the_acceptance() {
+    let mut world = World::new();
+    let (alice, bob) = (world.peer(false), world.peer(false));
+    world.sign_up(alice, "alice");
+    world.sign_up(bob, "bob");
+    let conversation = world.add(alice, "bob");
+    world.relay.requests_left = 5;
+    let ids: Vec<_> = (0..20)
+        .map(|number| world.text(alice, conversation, &format!("number {number}")))
+        .collect();
+    world.pass(60_000);
+    assert_eq!(world.texts(bob, conversation).len(), 5);
+    for id in &ids[5..] {
+        let state = world.state(alice, conversation, *id);
+        assert!(
+            matches!(state, Some(SendState::Waiting | SendState::Queued)),
+            "{state:?}"
+        );
+    }
+    let accept = Command::AcceptRequest {
+        conversation_id: conversation,
+    };
+    world.command(bob, accept).unwrap();
+    world.pass(60_000);
+    let expected: Vec<String> = (0..20).map(|number| format!("number {number}")).collect();
+    assert_eq!(world.texts(bob, conversation), expected);
+    for id in ids {
+        assert_eq!(
+            world.state(alice, conversation, id),
+            Some(SendState::Delivered)
+        );
+    }
+    assert!(!world.lines(bob, conversation).contains(&SystemEvent::Gap));
+}
+
+/// Nobody took a request of ours: the person is told at once, and may try again.
+#[test]
+fn a_first_request_that_is_refused_fails() {
+    let mut world = World::new();
+    let (alice, bob) = (world.peer(false), world.peer(false));
+    world.sign_up(alice, "alice");
+    world.sign_up(bob, "bob");
+    let conversation = world.add(alice, "bob");
+    world.relay.requests_left = 0;
+    let id = world.text(alice, conversation, "hello");
+    world.pass(10_000);
+    let state = world.state(alice, conversation, id);
+    assert!(matches!(state, Some(SendState::Failed { .. })), "{state:?}");
+    world.relay.requests_left = 5;
+    world.text(alice, conversation, "are you there?");
+    world.pass(10_000);
+    let again = Command::RetryMessage { message_id: id };
+    world.command(alice, again).unwrap();
+    world.pass(10_000);
+    // Sent again it stands where it was sent.
+    assert_eq!(world.texts(bob, conversation), ["are you there?", "hello"]);
+}
+
+/// The relay forgot a right while much was under way: everything arrives, in the order in which it was written.
+#[test]
+fn a_lost_right_turns_no_order_round() {
+    let mut world = World::new();
+    let (alice, bob, conversation) = world.friends(false);
+    world.cut(alice);
+    let mut expected = Vec::new();
+    for number in 0..12 {
+        // One of them fits no introduction.
+        let filling = "x".repeat(if number == 3 { 3_000 } else { 0 });
+        let text = format!("number {number}{filling}");
+        world.text(alice, conversation, &text);
+        expected.push(text);
+    }
+    world.uncut(alice);
+    world.cut(alice);
+    world.relay.tokens.clear();
+    for number in 12..24 {
+        let filling = "x".repeat(if number == 15 { 3_000 } else { 0 });
+        let text = format!("number {number}{filling}");
+        world.text(alice, conversation, &text);
+        expected.push(text);
+    }
+    world.uncut(alice);
+    world.pass(600_000);
+    let shown: Vec<String> = world
+        .texts(bob, conversation)
+        .into_iter()
+        .filter(|text| text.starts_with("number"))
+        .collect();
+    assert_eq!(shown, expected);
+    assert!(!world.lines(bob, conversation).contains(&SystemEvent::Gap));
+}
+
+/// What waits for something holds back what is written later, although that could leave.
+#[test]
+fn nothing_overtakes_what_waits() {
+    let mut world = World::new();
+    let (alice, bob) = (world.peer(false), world.peer(false));
+    world.sign_up(alice, "alice");
+    world.sign_up(bob, "bob");
+    let conversation = world.add(alice, "bob");
+    world.text(alice, conversation, "hello");
+    world.pass(3_000);
+    world.cut(bob);
+    world.relay.tokens_fail = Some((503, Code::Unavailable));
+    let accept = Command::AcceptRequest {
+        conversation_id: conversation,
+    };
+    world.command(bob, accept).unwrap();
+    for number in 0..3 {
+        world.text(bob, conversation, &format!("number {number}"));
+    }
+    world.uncut(bob);
+    for number in 3..6 {
+        world.text(bob, conversation, &format!("number {number}"));
+        world.pass(1_000);
+    }
+    world.relay.tokens_fail = None;
+    world.pass(600_000);
+    let expected: Vec<String> = (0..6).map(|number| format!("number {number}")).collect();
+    assert_eq!(world.texts(alice, conversation)[1..], expected);
+}
+
+/// After hours without a network nobody waits for the end of a pause.
+#[test]
+fn the_network_that_is_back_is_used_at_once() {
+    let mut world = World::new();
+    let (alice, bob, conversation) = world.friends(false);
+    world.cut(alice);
+    world.text(alice, conversation, "from the train");
+    world.pass(3_600_000);
+    world.peers[alice].online = true;
+    world.feed(alice, securechat_engine::shell::Input::Online);
+    world.settle();
+    assert_eq!(world.account(alice).connection, Connection::Online);
+    assert_eq!(count(&world, bob, conversation, "from the train"), 1);
+}
+
+/// Nobody ever saw a refused message: its number is free again, and the next words bring it along, in its place.
+#[test]
+fn a_refused_message_leaves_no_gap_and_keeps_its_place() {
     let mut world = World::new();
     let (alice, bob, conversation) = world.friends(false);
     world.relay.refuse_submits = Some(Outcome::Refused);
     let refused = world.text(alice, conversation, "refused at first");
     world.pass(3_000);
+    assert_eq!(
+        world.state(alice, conversation, refused),
+        Some(SendState::Waiting)
+    );
     world.relay.refuse_submits = None;
     world.text(alice, conversation, "taken");
     world.pass(3_000);
     world.text(bob, conversation, "answer");
-    world.pass(3_000);
-    let again = Command::RetryMessage {
-        message_id: refused,
-    };
-    world.command(alice, again).unwrap();
     world.pass(180_000);
     for index in [alice, bob] {
         let shown: Vec<String> = world
@@ -354,7 +517,7 @@ fn a_refused_message_leaves_no_gap_and_is_sent_again_at_the_end() {
             .map(|text| text.trim_start_matches('>').to_owned())
             .collect();
         assert!(
-            shown.ends_with(&["taken".into(), "answer".into(), "refused at first".into()]),
+            shown.ends_with(&["refused at first".into(), "taken".into(), "answer".into()]),
             "{shown:?}"
         );
         assert!(!world.lines(index, conversation).contains(&SystemEvent::Gap));

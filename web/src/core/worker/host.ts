@@ -45,7 +45,7 @@ export class Host {
   ) {
     const { signal } = this.stopping;
     // The engine decides when to try again; these only tell it that trying may help now, or that it is pointless.
-    globalThis.addEventListener('online', () => this.feed({ type: 'tick' }), { signal });
+    globalThis.addEventListener('online', () => this.feed({ type: 'online' }), { signal });
     globalThis.addEventListener('offline', () => this.dropSocket(), { signal });
   }
 
