@@ -19,6 +19,8 @@ pub struct Driver {
     replies: BTreeMap<u32, CommandResult>,
     erase: bool,
     inputs_seen: u64,
+    /// Requests without an answer yet.
+    requests_open: usize,
 }
 
 /// What a command ended with, seen from a script.
@@ -42,6 +44,7 @@ impl Driver {
             replies: BTreeMap::new(),
             erase: false,
             inputs_seen: 0,
+            requests_open: 0,
         })
     }
 
@@ -98,14 +101,15 @@ impl Driver {
         }
     }
 
-    /// Runs until nothing came from the relay for `quiet`, at most `patience`.
+    /// Runs until nothing came from the relay for `quiet` and no answer is missing, at most `patience`.
     pub async fn until_quiet(&mut self, quiet: Duration, patience: Duration) -> Result<()> {
         let end = tokio::time::Instant::now() + patience;
         let mut seen = self.inputs_seen;
         loop {
             let pause = end.min(tokio::time::Instant::now() + quiet);
             while self.step(pause).await? {}
-            if self.inputs_seen == seen || tokio::time::Instant::now() >= end {
+            let quiet_now = self.inputs_seen == seen && self.requests_open == 0;
+            if quiet_now || tokio::time::Instant::now() >= end {
                 return Ok(());
             }
             seen = self.inputs_seen;
@@ -124,6 +128,9 @@ impl Driver {
             input = self.inputs.recv() => {
                 let input = input.context("transport stopped")?;
                 self.inputs_seen += 1;
+                if matches!(input, Input::Response { .. } | Input::RequestFailed { .. }) {
+                    self.requests_open = self.requests_open.saturating_sub(1);
+                }
                 self.feed(input)?;
                 Ok(true)
             }
@@ -154,6 +161,7 @@ impl Driver {
                     bearer,
                     body,
                 } => {
+                    self.requests_open += 1;
                     self.transport
                         .request(request_id, method, &path, bearer, body);
                 }

@@ -5,8 +5,8 @@ use crate::driver::{Driver, Failure};
 use crate::print::Printer;
 use anyhow::{Result, bail};
 use securechat_engine::api::{
-    ChatFilter, ChatItem, Command, Connection, ContactAddress, ContactItem, Query, Refusal,
-    RefusalCode, Reply, RequestState, SendState, TimelineItem, View,
+    ChatFilter, ChatItem, Command, Connection, ContactAddress, ContactItem, ItemBody, Query,
+    Refusal, RefusalCode, Reply, RequestState, SendState, TimelineItem, View,
 };
 use securechat_proto::{ContentId, ConversationId};
 use std::io::BufRead;
@@ -61,7 +61,7 @@ impl Session {
             handle: arguments.handle,
             password,
             display_name,
-            device_name: None,
+            device_name: Some(format!("Terminal on {}", std::env::consts::OS)),
         })
         .await?;
         self.connect().await?;
@@ -217,13 +217,15 @@ impl Session {
     async fn print_unread(&mut self) -> Result<usize> {
         let mut printed = 0;
         for chat in unread(&self.driver) {
-            let items = self.timeline(chat.conversation_id, chat.unread.min(PAGE));
-            let incoming: Vec<_> = items.into_iter().filter(|item| !item.from_me).collect();
-            for item in &incoming {
+            let items = self.unread_items(chat.conversation_id);
+            let written = |item: &&TimelineItem| {
+                !item.from_me && !matches!(item.body, ItemBody::System { .. })
+            };
+            for item in items.iter().filter(written) {
                 self.printer.message(&chat.title, item);
                 printed += 1;
             }
-            if let Some(last) = incoming.last() {
+            if let Some(last) = items.last() {
                 let up_to = last.message_id;
                 self.command(Command::MarkRead {
                     conversation_id: chat.conversation_id,
@@ -233,6 +235,36 @@ impl Session {
             }
         }
         Ok(printed)
+    }
+
+    /// From the first unread message on, at most a page: a line of the conversation itself may stand behind it.
+    fn unread_items(&self, conversation_id: ConversationId) -> Vec<TimelineItem> {
+        let page = |around| {
+            let query = Query::Timeline {
+                conversation_id,
+                before: None,
+                after: None,
+                around,
+                limit: PAGE,
+            };
+            match self.driver.query(query) {
+                View::Timeline(view) => Some(view),
+                _ => None,
+            }
+        };
+        let Some(newest) = page(None) else {
+            return Vec::new();
+        };
+        let Some(first) = newest.first_unread else {
+            return Vec::new();
+        };
+        let from = |items: Vec<TimelineItem>| {
+            let at = items.iter().position(|item| item.message_id == first);
+            at.map(|at| items[at..].to_vec())
+        };
+        from(newest.items)
+            .or_else(|| from(page(Some(first))?.items))
+            .unwrap_or_default()
     }
 
     /// Gives receipts and acknowledgements of what was just done a moment to leave.
