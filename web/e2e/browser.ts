@@ -3,7 +3,16 @@
  * with every interaction counted and every violation of the content policy noted.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BrowserContext, chromium, type Locator, type Page } from '@playwright/test';
@@ -23,6 +32,14 @@ export interface BrowserOptions {
   width?: number;
   height?: number;
   dark?: boolean;
+  /** Without one, every request goes through the network, where a test can change the answer. */
+  serviceWorker?: boolean;
+  /** What the person has allowed this site. */
+  allowed?: string[];
+  /** The person forbade every site to keep anything. */
+  keepsNothing?: boolean;
+  /** A Y4M file that stands before the camera. */
+  camera?: string;
 }
 
 export class Browser {
@@ -30,19 +47,15 @@ export class Browser {
   interactions = 0;
   readonly violations: string[] = [];
   readonly errors: string[] = [];
+  /** Addresses outside the relay that a page or its workers asked for. */
+  readonly strangers: string[] = [];
   private readonly profile = mkdtempSync(join(tmpdir(), 'securechat-profile-'));
   private context: BrowserContext | null = null;
 
-  private constructor(
+  constructor(
     readonly address: string,
-    private readonly options: BrowserOptions,
+    private readonly options: BrowserOptions = {},
   ) {}
-
-  static async start(address: string, options: BrowserOptions = {}): Promise<Browser> {
-    const browser = new Browser(address, options);
-    await browser.open();
-    return browser;
-  }
 
   get page(): Page {
     const page = this.running.pages()[0];
@@ -50,20 +63,34 @@ export class Browser {
     return page;
   }
 
+  /** The tab that was opened last. */
+  otherTab(): Page {
+    const page = this.running.pages().at(-1);
+    if (!page) throw new Error('this browser has no page');
+    return page;
+  }
+
   /** Opens the profile, again after `close` or `kill`, and the app in its first tab. */
   async open(path = '/'): Promise<Page> {
+    if (this.options.keepsNothing) forbidStorage(this.profile);
     this.context = await chromium.launchPersistentContext(this.profile, {
       executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
       headless: true,
-      args: FLAGS,
+      args: [...FLAGS, ...this.cameraFlags()],
       locale: 'en-GB',
       viewport: { width: this.options.width ?? 1280, height: this.options.height ?? 800 },
       colorScheme: this.options.dark ? 'dark' : 'light',
       reducedMotion: 'reduce',
+      serviceWorkers: this.options.serviceWorker === false ? 'block' : 'allow',
+      permissions: this.options.allowed,
     });
     // What a person would have given up on.
     this.context.setDefaultTimeout(20_000);
     this.context.on('page', (page) => this.watch(page));
+    this.context.on('request', (request) => {
+      const url = new URL(request.url());
+      if (url.protocol.startsWith('http') && url.origin !== this.address) this.strangers.push(url.origin);
+    });
     this.context.pages().forEach((page) => this.watch(page));
     await this.page.goto(this.address + path);
     return this.page;
@@ -117,7 +144,28 @@ export class Browser {
 
   async free(): Promise<void> {
     await this.close().catch(() => {});
-    rmSync(this.profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+    for (const folder of [this.profile, `${this.profile}-copy`])
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  }
+
+  /** What a browser does that runs out of room: the files of the origin are gone. It must be closed. */
+  evict(): void {
+    if (this.context) throw new Error('a running browser holds its files');
+    const folders = foldersBelow(this.profile).filter((folder) => folder.endsWith('File System'));
+    if (folders.length === 0) throw new Error('the profile has no private files');
+    for (const folder of folders) rmSync(folder, { recursive: true });
+  }
+
+  /** A copy of the whole profile, as a backup of the disk would make it; put back with `restore`. Both need it closed. */
+  copy(): string {
+    const folder = `${this.profile}-copy`;
+    cpSync(this.profile, folder, { recursive: true, verbatimSymlinks: true });
+    return folder;
+  }
+
+  restore(copy: string): void {
+    rmSync(this.profile, { recursive: true });
+    renameSync(copy, this.profile);
   }
 
   /** The files of the encrypted store, as they lie in the profile. */
@@ -125,6 +173,12 @@ export class Browser {
     return filesBelow(this.profile)
       .filter((file) => file.includes('File System'))
       .map((file) => readFileSync(file));
+  }
+
+  private cameraFlags(): string[] {
+    const { camera } = this.options;
+    if (camera === undefined) return [];
+    return ['--use-fake-device-for-media-stream', `--use-file-for-fake-video-capture=${camera}`];
   }
 
   private get running(): BrowserContext {
@@ -140,6 +194,20 @@ export class Browser {
     });
     page.on('pageerror', (error) => this.errors.push(String(error)));
   }
+}
+
+/** The switch "don't allow sites to save data", where Chromium keeps it. */
+function forbidStorage(profile: string): void {
+  const folder = join(profile, 'Default');
+  mkdirSync(folder, { recursive: true });
+  const preferences = { profile: { default_content_setting_values: { cookies: 2 } } };
+  writeFileSync(join(folder, 'Preferences'), JSON.stringify(preferences));
+}
+
+function foldersBelow(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => join(entry.parentPath, entry.name));
 }
 
 function processesWith(profile: string): number[] {

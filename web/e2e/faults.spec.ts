@@ -69,20 +69,3 @@ test('the app itself opens without a network', async ({ world }) => {
   await expect(alice.page.getByRole('button', { name: text('chats.new') })).toBeVisible();
   await expect(alice.page.getByText(text('notice.offline'))).toBeVisible({ timeout: 30_000 });
 });
-
-test('two tabs show and send the same, also after the leading one is closed', async ({ world }) => {
-  const [alice, bob] = [new Person(await world.browser(), 'alice'), new Person(await world.browser(), 'bob')];
-  await acquainted(alice, bob);
-  const first = alice.page;
-  const second = await alice.browser.newTab(new URL(first.url()).hash.replace(/^/, '/'));
-  await expect(alice.message('first words', second)).toHaveCount(1);
-
-  await alice.send('from the first tab');
-  await expect(alice.message('from the first tab', second)).toHaveCount(1);
-  await first.close();
-  // The closed tab was the first: the remaining one is now the browser's page.
-  await alice.send('from the second tab');
-  await bob.sees('from the second tab');
-  await bob.send('an answer');
-  await alice.sees('an answer');
-});

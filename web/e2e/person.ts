@@ -36,18 +36,84 @@ export class Person {
     await expect(this.composer).toBeVisible();
   }
 
-  /** Opens a message request and accepts it: 3 interactions. */
-  async acceptRequest(): Promise<void> {
+  /** Opens the message request (of `who`, or the newest) and accepts it: 3 interactions. */
+  async acceptRequest(who = ''): Promise<void> {
     const { browser, page } = this;
     await browser.click(page.getByRole('link', { name: new RegExp(escaped(text('chats.requests'))) }));
-    await browser.click(page.locator('a[href*="#/chats/"]').first());
+    await browser.click(page.locator('a[href*="#/chats/"]').filter({ hasText: who }).first());
     await browser.click(page.getByRole('button', { name: text('chat.accept'), exact: true }));
     await expect(this.composer).toBeVisible();
   }
 
   async openFirstChat(): Promise<void> {
-    await this.browser.click(this.page.locator('a[href*="#/chats/"]').first());
+    await this.openChat('');
+  }
+
+  /** Opens the chat whose row says `who`: 1 interaction. */
+  async openChat(who: string): Promise<void> {
+    await this.openRow(who);
     await expect(this.composer).toBeVisible();
+  }
+
+  /** The same for a conversation in which nothing can be written. */
+  async openRow(who: string): Promise<void> {
+    await this.browser.click(this.page.locator('a[href*="#/chats/"]').filter({ hasText: who }).first());
+  }
+
+  /** The chat list, with no conversation open: nothing that arrives counts as seen. */
+  async goHome(): Promise<void> {
+    await this.goTo('/');
+    await expect(this.page.getByRole('button', { name: text('chats.new') })).toBeVisible();
+  }
+
+  /** Follows an address of the app, as a link inside it would. */
+  async goTo(path: string): Promise<void> {
+    await this.page.evaluate((hash) => (location.hash = hash), `#${path}`);
+  }
+
+  /** The address of what belongs to the open conversation: `info`, `verify`. */
+  async goToPart(part: string): Promise<void> {
+    const conversation = /#(\/chats\/[^/]+)/.exec(this.page.url())?.[1];
+    if (conversation === undefined) throw new Error('no conversation is open');
+    await this.goTo(`${conversation}/${part}`);
+  }
+
+  async safetyNumber(): Promise<string[]> {
+    await this.goToPart('verify');
+    const groups = this.page.getByRole('list', { name: text('ui.safetyNumber') }).getByRole('listitem');
+    await expect(groups).toHaveCount(12);
+    return groups.allTextContents();
+  }
+
+  /** Blocks the person of the open conversation. */
+  async block(): Promise<void> {
+    await this.goToPart('info');
+    await this.page.getByRole('button', { name: text('chat.block'), exact: true }).click();
+    await this.page
+      .getByRole('alertdialog')
+      .getByRole('button', { name: text('chat.block'), exact: true })
+      .click();
+  }
+
+  /** Sets a passphrase for this browser; ends on the privacy page. */
+  async setPassphrase(passphrase: string): Promise<void> {
+    const { page } = this;
+    await this.goTo('/settings/privacy');
+    await page.getByRole('button', { name: text('privacy.setPassphrase') }).click();
+    for (const label of ['privacy.new', 'privacy.again'])
+      await page.getByLabel(text(label), { exact: true }).fill(passphrase);
+    await page.getByRole('button', { name: text('ui.save') }).click();
+    await expect(page.getByText(text('privacy.passphraseOn'))).toBeVisible();
+  }
+
+  /** What a locked browser asks for. */
+  passphraseField(page: Page = this.page): Locator {
+    return page.getByLabel(text('auth.passphrase'), { exact: true });
+  }
+
+  async unlock(passphrase: string): Promise<void> {
+    await this.passphraseField().fill(passphrase);
+    await this.page.getByRole('button', { name: text('auth.unlock'), exact: true }).click();
   }
 
   /** Writes in the open conversation: 1 interaction. */

@@ -1,6 +1,6 @@
 /** The real server binary for one test file: its own port, its own data folder, gone at the end. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
@@ -48,6 +48,13 @@ export class Relay {
     const gone = new Promise((resolved) => child.once('exit', resolved));
     child.kill(signal);
     await gone;
+  }
+
+  /** The operator lost the disk: nothing of before is known any more. It must be stopped. */
+  forget(): void {
+    if (this.process) throw new Error('a running relay holds its data');
+    rmSync(this.data, { recursive: true });
+    mkdirSync(this.data);
   }
 
   async free(): Promise<void> {

@@ -7,25 +7,17 @@ const PASSPHRASE = 'correct horse battery';
 test('a passphrase locks the chats away and opens them again', async ({ world }) => {
   const [alice, bob] = [new Person(await world.browser(), 'alice'), new Person(await world.browser(), 'bob')];
   await acquainted(alice, bob);
-  await alice.page.goto(`${world.relay.url}/#/settings/privacy`);
-  await alice.page.getByRole('button', { name: text('privacy.setPassphrase') }).click();
-  await alice.page.getByLabel(text('privacy.new'), { exact: true }).fill(PASSPHRASE);
-  await alice.page.getByLabel(text('privacy.again'), { exact: true }).fill(PASSPHRASE);
-  await alice.page.getByRole('button', { name: text('ui.save') }).click();
+  await alice.setPassphrase(PASSPHRASE);
   await alice.page.getByRole('button', { name: text('privacy.lock'), exact: true }).click();
-
-  const field = () => alice.page.getByLabel(text('auth.passphrase'), { exact: true });
-  await expect(field()).toBeVisible();
+  await expect(alice.passphraseField()).toBeVisible();
   expect(await alice.page.content(), 'nothing readable stays on the page').not.toContain('first words');
-  await field().fill('a wrong passphrase');
-  await alice.page.getByRole('button', { name: text('auth.unlock'), exact: true }).click();
+  await alice.unlock('a wrong passphrase');
   await expect(alice.page.getByText(text('auth.wrongPassphrase'))).toBeVisible();
 
   // A restart of the browser asks for it too.
   await alice.browser.close();
   await alice.browser.open();
-  await field().fill(PASSPHRASE);
-  await alice.page.getByRole('button', { name: text('auth.unlock'), exact: true }).click();
+  await alice.unlock(PASSPHRASE);
   await alice.openFirstChat();
   await alice.sees('first words');
   await alice.send('still the same account');
@@ -58,18 +50,22 @@ test('the files of the store and of the relay hold nothing readable', async ({ w
   }
 });
 
-test('what the browser evicted is explained, and nothing starts over by itself', async ({ world }) => {
+test('a vault that nobody uses locks itself', async ({ world }) => {
   const alice = new Person(await world.browser(), 'alice');
   await alice.signUp();
-  await alice.page.goto('about:blank');
-  // A page of the origin without the app, so that nothing holds the files.
-  await alice.page.goto(`${world.relay.url}/icon.svg`);
-  await alice.page.evaluate(async () => {
-    const root = await navigator.storage.getDirectory();
-    await root.removeEntry('securechat', { recursive: true });
-  });
-  await alice.page.goto(world.relay.url);
-  await expect(alice.page.getByRole('heading', { name: text('boot.evictedTitle') })).toBeVisible();
-  await alice.page.reload();
-  await expect(alice.page.getByRole('heading', { name: text('boot.evictedTitle') })).toBeVisible();
+  await alice.setPassphrase(PASSPHRASE);
+  // Five minutes pass in two seconds, in the one place that counts them.
+  await alice.page
+    .workers()
+    .at(-1)
+    ?.evaluate(() => {
+      const wait = globalThis.setTimeout.bind(globalThis);
+      globalThis.setTimeout = ((act: () => void, ms?: number) =>
+        wait(act, ms === 5 * 60_000 ? 2_000 : ms)) as typeof setTimeout;
+    });
+  await alice.page.getByRole('radio', { name: /^5 / }).click();
+  await expect(alice.passphraseField()).toBeVisible();
+  await alice.unlock(PASSPHRASE);
+  await expect(alice.page.getByText(text('privacy.passphraseOn'))).toBeVisible();
+  await expect(alice.page.getByRole('radio', { name: /^5 / }), 'the choice was kept').toBeChecked();
 });

@@ -1,12 +1,15 @@
-/** The fixtures of the whole-system tests: a relay and browsers, freed at the end, and what must never have happened. */
+/** The fixtures of the whole-system tests: a relay, browsers, terminals, freed at the end, and what must never have happened. */
 import { expect, test as base } from '@playwright/test';
 import { Browser, type BrowserOptions } from './browser';
 import { Relay } from './relay';
+import { Terminal } from './terminal';
 
 export interface World {
   relay: Relay;
   /** A browser of a new person, with the app open. */
   browser(options?: BrowserOptions): Promise<Browser>;
+  /** A person at the command line, without an account yet. */
+  terminal(handle: string): Terminal;
 }
 
 export const test = base.extend<{ world: World }>({
@@ -14,20 +17,30 @@ export const test = base.extend<{ world: World }>({
   world: async ({}, provide) => {
     const relay = new Relay();
     const browsers: Browser[] = [];
+    const terminals: Terminal[] = [];
     try {
       await relay.start();
       await provide({
         relay,
         browser: async (options) => {
-          const browser = await Browser.start(relay.url, options);
+          const browser = new Browser(relay.url, options);
           browsers.push(browser);
+          await browser.open();
           return browser;
+        },
+        terminal: (handle) => {
+          const terminal = new Terminal(relay.url, handle);
+          terminals.push(terminal);
+          return terminal;
         },
       });
       const violations = browsers.flatMap((browser) => browser.violations);
       expect(violations, 'the content policy was violated').toEqual([]);
+      const strangers = browsers.flatMap((browser) => browser.strangers);
+      expect(strangers, 'something other than the relay was asked').toEqual([]);
     } finally {
       for (const browser of browsers) await browser.free();
+      for (const terminal of terminals) terminal.free();
       await relay.free();
     }
   },
