@@ -1,6 +1,7 @@
 import { useLingui } from '@lingui/react';
 import { lazy, Suspense, useEffect, useState } from 'react';
 import { HashRouter, Navigate, Route, Routes, useNavigate } from 'react-router';
+import { forgetEarly } from '../core/early';
 import type { AccountView } from '../core/generated/AccountView';
 import { useCore, useQuery } from '../core/hooks';
 import { AccountTrouble } from '../features/auth/AccountTrouble';
@@ -25,8 +26,17 @@ const host = location.host;
 export function App({ invite }: { invite: string | null }) {
   const { boot } = useCore();
   const settings = useQuery(boot.state === 'ready' ? { type: 'settings' } : null);
-  const { toasts, gone } = useToasts();
+  const { toasts, gone, settle, drop } = useToasts();
   useAppearance(settings?.type === 'settings' ? settings.settings : undefined);
+  const usable = boot.state === 'ready';
+  useEffect(() => {
+    if (!usable) drop();
+  }, [usable, drop]);
+  useEffect(() => {
+    // Before the core hears that the page leaves.
+    window.addEventListener('pagehide', settle, { capture: true });
+    return () => window.removeEventListener('pagehide', settle, { capture: true });
+  }, [settle]);
   return (
     <HashRouter>
       {boot.state === 'starting' && <Starting />}
@@ -42,6 +52,10 @@ function Ready({ invite }: { invite: string | null }) {
   const view = useQuery({ type: 'account' });
   const [waiting, setWaiting] = useState(invite);
   const [reading, setReading] = useState(false);
+  const nobody = view?.type === 'account' && view.state === 'none';
+  useEffect(() => {
+    if (nobody) forgetEarly();
+  }, [nobody]);
   if (view?.type !== 'account') return <Starting />;
   const shown = screenOf(view, reading);
   switch (shown) {

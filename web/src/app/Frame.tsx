@@ -63,33 +63,36 @@ export function Frame({
             current: place === 'profile',
           }}
         />
-        <section
-          aria-label={_('app.list')}
-          className={classes(
-            'relative flex min-h-0 min-w-0 flex-col bg-surface md:border-x md:border-divider',
-            view !== 'list' && 'max-md:hidden',
-          )}
-        >
-          {list}
-        </section>
-        <main
-          className={classes('relative flex min-h-0 min-w-0 flex-col', view !== 'main' && 'max-md:hidden')}
-        >
-          {main}
-        </main>
-        {details !== undefined && (
-          <aside
-            aria-label={_('app.details')}
-            data-region
-            tabIndex={-1}
+        {/* All panes are the page's content; a phone shows one of them at a time. */}
+        <main className="contents">
+          <section
+            aria-label={_('app.list')}
             className={classes(
-              'flex min-h-0 min-w-0 animate-panel flex-col bg-surface outline-none md:absolute md:inset-y-0 md:end-0 md:w-85 md:border-s md:border-divider md:shadow-3 xl:static xl:w-auto xl:shadow-none',
-              view !== 'details' && 'max-md:hidden',
+              'relative flex min-h-0 min-w-0 flex-col bg-surface md:border-x md:border-divider',
+              view !== 'list' && 'max-md:hidden',
             )}
           >
-            {details}
-          </aside>
-        )}
+            {list}
+          </section>
+          <div
+            className={classes('relative flex min-h-0 min-w-0 flex-col', view !== 'main' && 'max-md:hidden')}
+          >
+            {main}
+          </div>
+          {details !== undefined && (
+            <section
+              aria-label={_('app.details')}
+              data-region
+              tabIndex={-1}
+              className={classes(
+                'flex min-h-0 min-w-0 animate-panel flex-col bg-surface outline-none md:absolute md:inset-y-0 md:end-0 md:w-85 md:border-s md:border-divider md:shadow-3 xl:static xl:w-auto xl:shadow-none',
+                view !== 'details' && 'max-md:hidden',
+              )}
+            >
+              {details}
+            </section>
+          )}
+        </main>
       </div>
       {view === 'list' && <TabBar entries={entries} />}
     </div>

@@ -2,7 +2,7 @@ import { i18n } from '@lingui/core';
 import { I18nProvider } from '@lingui/react';
 import { act, render, screen, waitFor } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { standInClient } from '../../gallery/client';
 import { account, answer } from '../../gallery/fixtures';
 import type { AccountView } from '../core/generated/AccountView';
@@ -57,6 +57,7 @@ const none: Partial<AccountView> = { state: 'none', handle: '' };
 
 describe('before there is an account', () => {
   it('signs up with a handle and a password: four interactions from the first page', async () => {
+    vi.spyOn(navigator, 'userAgent', 'get').mockReturnValue('(X11; Linux x86_64) Gecko Firefox/140.0');
     const { commands } = open('/', { account: none });
     await userEvent.click(screen.getByRole('button', { name: 'Create account' }));
     await userEvent.type(screen.getByLabelText('Handle'), '@Elin');
@@ -64,7 +65,13 @@ describe('before there is an account', () => {
     await userEvent.click(screen.getByRole('button', { name: 'Create account' }));
     await waitFor(() =>
       expect(commands).toEqual([
-        { type: 'sign_up', handle: 'elin', password: 'correct horse', display_name: '' },
+        {
+          type: 'sign_up',
+          handle: 'elin',
+          password: 'correct horse',
+          display_name: '',
+          device_name: 'Firefox on Linux',
+        },
       ]),
     );
   });

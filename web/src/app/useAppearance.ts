@@ -1,12 +1,17 @@
 import { useEffect } from 'react';
+import { heldTheme, holdTheme } from '../core/early';
 import type { Settings } from '../core/generated/Settings';
 import { activateLanguage, chooseLanguage } from './i18n';
 
-/** Puts theme, accent, density and language on the page; without settings, the system's. */
+/** Puts theme, accent, density and language on the page; until the settings can be read, the theme shown last. */
 export function useAppearance(settings: Settings | undefined): void {
-  const theme = settings?.theme ?? 'system';
+  const chosen = settings?.theme;
+  const theme = chosen ?? heldTheme();
   const accent = settings?.accent ?? 'both';
   const density = settings?.density ?? 'comfortable';
+  useEffect(() => {
+    if (chosen !== undefined) holdTheme(chosen);
+  }, [chosen]);
   useEffect(() => {
     const dark = matchMedia('(prefers-color-scheme: dark)');
     const apply = () => {

@@ -7,6 +7,7 @@ import type { ConversationId } from './generated/ConversationId';
 import type { Query } from './generated/Query';
 import type { View } from './generated/View';
 import type { CoreState, StorageState, VaultResult, VaultState } from './state';
+import { withdrawNotice } from './notifications';
 import { askToPersist, readStorageState } from './storage';
 
 export type ViewOf<Q extends Query> = Extract<View, { type: Q['type'] }> | { type: 'not_found' };
@@ -81,7 +82,16 @@ export function useFocus(conversationId: ConversationId | null): void {
   const { focus } = useClient();
   useEffect(() => {
     focus(conversationId);
-    return () => focus(null);
+    if (conversationId === null) return;
+    const read = () => {
+      if (document.visibilityState === 'visible') void withdrawNotice(conversationId);
+    };
+    read();
+    document.addEventListener('visibilitychange', read);
+    return () => {
+      document.removeEventListener('visibilitychange', read);
+      focus(null);
+    };
   }, [focus, conversationId]);
 }
 

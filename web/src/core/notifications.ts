@@ -1,4 +1,5 @@
 /** Desktop notifications, shown through the service worker so that a click finds a window. */
+import { i18n } from '@lingui/core';
 import type { ConversationId } from './generated/ConversationId';
 import type { Notice } from './messages';
 
@@ -17,14 +18,22 @@ export async function askForNotifications(): Promise<NotificationPermissionState
 export async function showNotice(notice: Notice): Promise<void> {
   if (notificationPermission() !== 'granted') return;
   const registration = await navigator.serviceWorker.getRegistration();
-  await registration?.showNotification(notice.title, {
-    body: notice.preview ?? '',
+  await registration?.showNotification(notice.title || 'SecureChat', {
+    body: notice.preview ?? i18n._('notice.newMessage'),
     icon: '/icon-192.png',
     badge: '/icon-192.png',
     // One notification per conversation, replaced by the next.
     tag: notice.conversationId,
     data: { conversationId: notice.conversationId },
   });
+}
+
+/** What a conversation was notified of is being read. */
+export async function withdrawNotice(conversationId: ConversationId): Promise<void> {
+  if (notificationPermission() !== 'granted') return;
+  const registration = await navigator.serviceWorker.getRegistration();
+  const shown = (await registration?.getNotifications({ tag: conversationId })) ?? [];
+  for (const notification of shown) notification.close();
 }
 
 /** Tells when a notification was clicked. Answers the function that stops telling. */

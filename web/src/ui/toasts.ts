@@ -5,6 +5,10 @@ interface Toasts {
   toasts: ToastData[];
   show: (toast: Omit<ToastData, 'id' | 'seconds'>) => void;
   gone: (id: number, undone: boolean) => void;
+  /** What was still to happen when a toast leaves happens now: the page closes, or the vault locks. */
+  settle: () => void;
+  /** Nothing of it concerns the screen that is shown now. */
+  drop: () => void;
 }
 
 let nextId = 1;
@@ -24,4 +28,10 @@ export const useToasts = create<Toasts>((set, get) => ({
     if (undone) toast?.onUndo?.();
     else toast?.onExpire?.();
   },
+  settle: () => {
+    const left = get().toasts;
+    set({ toasts: [] });
+    for (const toast of left) toast.onExpire?.();
+  },
+  drop: () => set({ toasts: [] }),
 }));

@@ -62,9 +62,17 @@ globalThis.onmessage = (event: MessageEvent<ToWorker>) => {
 // ---- leading -----------------------------------------------------------------------------------
 
 async function queueForLead(): Promise<void> {
-  await navigator.locks.request(NAME, async () => {
+  let asked = false;
+  try {
+    await navigator.locks.request(NAME, async () => {
+      asked = true;
+      if (!finished) await lead();
+    });
+  } catch (thrown) {
+    // Where the browser keeps nothing for this site it refuses the lock too: no tab can share anything, each leads itself.
+    if (asked) throw thrown;
     if (!finished) await lead();
-  });
+  }
 }
 
 async function lead(): Promise<void> {

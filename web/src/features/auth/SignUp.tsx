@@ -1,6 +1,7 @@
 import { useLingui } from '@lingui/react';
 import { useState, type FormEvent } from 'react';
 import { Link } from 'react-router';
+import { deviceWords } from '../../core/device';
 import { useCommand, useStorage } from '../../core/hooks';
 import { Button } from '../../ui/Button';
 import { PasswordField } from '../../ui/PasswordField';
@@ -28,6 +29,13 @@ export function SignUp({ onDone }: { onDone: () => void }) {
   const [running, setRunning] = useState(false);
   const [faults, setFaults] = useState<Faults>({});
 
+  /** Shown to this person alone, in the list of sessions. */
+  const deviceName = () => {
+    const { browser, system } = deviceWords();
+    if (!browser || !system) return browser ?? system ?? _('auth.someDevice');
+    return _('auth.deviceName', { browser, system });
+  };
+
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     if (running) return;
@@ -41,7 +49,13 @@ export function SignUp({ onDone }: { onDone: () => void }) {
     setRunning(true);
     // Inside the click, as browsers want it; a refusal changes nothing here and is shown in the settings.
     void storage.persist();
-    const result = await command({ type: 'sign_up', handle, password, display_name: '' });
+    const result = await command({
+      type: 'sign_up',
+      handle,
+      password,
+      display_name: '',
+      device_name: deviceName(),
+    });
     setRunning(false);
     if (result.type === 'ok') onDone();
     else

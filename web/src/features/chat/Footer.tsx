@@ -18,17 +18,7 @@ const DRAFT_AFTER_MS = 400;
 const TYPING_AGAIN_MS = 4000;
 const TYPING_ENDS_MS = 5000;
 
-/** The foot of a conversation: the composer, or what has to be decided first. */
-export function Footer({
-  view,
-  settings,
-  task,
-  composerRef,
-  onTaskDone,
-  onEditLast,
-  onSent,
-  onRun,
-}: {
+interface FooterProps {
   view: ConversationView;
   settings: ChatSettings;
   task: ComposerTask | undefined;
@@ -37,7 +27,11 @@ export function Footer({
   onEditLast: () => void;
   onSent: () => void;
   onRun: (command: Command) => Promise<boolean>;
-}) {
+}
+
+/** The foot of a conversation: the composer, or what has to be decided first. */
+export function Footer(props: FooterProps) {
+  const { view, onRun } = props;
   const { _ } = useLingui();
   const navigate = useNavigate();
   const refusalText = useRefusalText();
@@ -131,41 +125,13 @@ export function Footer({
           </p>
         )}
       </div>
-      <Writer
-        key={task?.kind === 'edit' ? task.messageId : 'new'}
-        view={view}
-        settings={settings}
-        task={task}
-        composerRef={composerRef}
-        onTaskDone={onTaskDone}
-        onEditLast={onEditLast}
-        onSent={onSent}
-        onRun={onRun}
-      />
+      <Writer key={props.task?.kind === 'edit' ? props.task.messageId : 'new'} {...props} />
     </div>
   );
 }
 
 /** Holds the text being written; drafts are kept by the engine, edits and replies are not drafts. */
-function Writer({
-  view,
-  settings,
-  task,
-  composerRef,
-  onTaskDone,
-  onEditLast,
-  onSent,
-  onRun,
-}: {
-  view: ConversationView;
-  settings: ChatSettings;
-  task: ComposerTask | undefined;
-  composerRef: Ref<ComposerHandle>;
-  onTaskDone: () => void;
-  onEditLast: () => void;
-  onSent: () => void;
-  onRun: (command: Command) => Promise<boolean>;
-}) {
+function Writer({ view, settings, task, composerRef, onTaskDone, onEditLast, onSent, onRun }: FooterProps) {
   const { _ } = useLingui();
   const id = view.conversation_id;
   const editing = task?.kind === 'edit';

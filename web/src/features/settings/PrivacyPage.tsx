@@ -18,6 +18,7 @@ export function PrivacyPage({ onBack }: { onBack: () => void }) {
   const { _ } = useLingui();
   const { settings, change } = useSettings();
   const vault = useVault();
+  const settle = useToasts((state) => state.settle);
   const [question, setQuestion] = useState<Question>();
   const withPassphrase = vault.protection === 'passphrase';
   return (
@@ -76,7 +77,14 @@ export function PrivacyPage({ onBack }: { onBack: () => void }) {
                 />
               </SettingRow>
               <SettingRow title={_('privacy.lockNow')}>
-                <Button variant="outline" size="sm" onClick={() => void vault.lock()}>
+                <Button
+                  variant="outline"
+                  size="sm"
+                  onClick={() => {
+                    settle();
+                    void vault.lock();
+                  }}
+                >
                   {_('privacy.lock')}
                 </Button>
               </SettingRow>
