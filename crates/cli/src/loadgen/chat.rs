@@ -114,8 +114,10 @@ async fn pair(options: &Chat, server: &str, index: usize, everyone_ready: &Barri
     while !sides.iter().all(Side::knows_all_arrived) {
         ensure!(
             waited < end,
-            "pair {index}: not everything arrived: {:?}",
-            sides.each_ref().map(Side::open)
+            "pair {index}: not everything arrived: {:?}, connections {:?}, received {:?}",
+            sides.each_ref().map(Side::open),
+            sides.each_ref().map(Side::connection),
+            sides.each_ref().map(Side::received)
         );
         try_join_all(
             sides
@@ -188,6 +190,21 @@ impl Side {
 
     fn knows_all_arrived(&self) -> bool {
         self.open().0 == 0
+    }
+
+    /// Whether it is connected, and how much of its own waits to be handed to the relay.
+    fn connection(&self) -> String {
+        match self.driver.query(Query::Account) {
+            View::Account(account) => format!("{:?}, {}", account.connection, account.pending),
+            other => format!("{other:?}"),
+        }
+    }
+
+    /// How many messages of the other side are shown here.
+    fn received(&self) -> usize {
+        let own = format!("{} ", self.name);
+        let theirs = |text: &&String| !text.starts_with(&own);
+        self.texts().iter().filter(theirs).count()
     }
 
     /// How many own messages have no delivery receipt, and the states they are in.
