@@ -78,6 +78,11 @@ impl Link {
         matches!(self, Self::Ready(_))
     }
 
+    /// Everything that waited has come, and what comes arrives at once.
+    pub fn is_drained(&self) -> bool {
+        matches!(self, Self::Ready(ready) if ready.drained)
+    }
+
     pub fn view(&self, now: Timestamp) -> Connection {
         match self {
             Self::Down { due_at, .. } if *due_at > now => Connection::Offline,

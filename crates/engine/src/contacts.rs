@@ -10,7 +10,7 @@ pub(crate) mod requests;
 pub(crate) mod views;
 
 pub(crate) use identity_change::{
-    accept_new_identity, on_devices_changed, on_frozen, on_new_identity, on_thawed,
+    accept_new_identity, on_devices_changed, on_frozen, on_new_identity, on_old_keys, on_thawed,
 };
 pub(crate) use views::open_requests;
 

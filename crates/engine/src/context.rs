@@ -32,6 +32,8 @@ pub(crate) struct Live {
     /// Verified logs and bundles, so that signatures are checked once.
     pub logs: BTreeMap<Fingerprint, Arc<Verified<Log>>>,
     pub bundles: BTreeMap<DeviceId, Arc<PeerBundle>>,
+    /// Devices for which the relay had no usable bundle, and when it was asked.
+    pub unpublished: BTreeMap<DeviceId, Timestamp>,
     /// What an earlier version did not understand was read again in this process.
     pub unsupported_read: bool,
     /// Local storage was full at the last attempt to write.

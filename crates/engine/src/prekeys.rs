@@ -20,6 +20,7 @@ use securechat_crypto::primitives::sha256;
 use securechat_crypto::seal::{ConsumedPrekey, PrekeyStore};
 use securechat_proto::account_log::LogHead;
 use securechat_proto::api::{BundleState, BundleUpload, Code};
+use securechat_proto::bundle::{Bundle, SignedBundle};
 use securechat_proto::{Fingerprint, Timestamp, limits};
 use zeroize::Zeroizing;
 
@@ -29,7 +30,7 @@ const SIGNED_PREKEY_KEPT_MS: u64 = 35 * limits::DAY_MS;
 /// Sealing key: a new one every 24 hours while online, old ones kept 31 days.
 const SEALING_MS: u64 = limits::DAY_MS;
 const SEALING_KEPT_MS: u64 = 31 * limits::DAY_MS;
-/// One-time keys of replaced bundles that nobody claimed; longer than any envelope waits at the relay.
+/// One-time keys that the relay has handed out by now and nobody used; longer than any envelope waits at the relay.
 const ONE_TIME_KEPT_MS: u64 = 35 * limits::DAY_MS;
 /// The relay's stock is looked at when a socket opens, and not more often than this.
 const CHECK_APART_MS: u64 = limits::HOUR_MS;
@@ -47,7 +48,29 @@ pub(crate) fn first(
     account: Fingerprint,
     head: LogHead,
 ) -> Outcome<BundleUpload> {
-    build(cx, keys, account, head, true, true)
+    build(cx, keys, account, head, Fresh::ALL)
+}
+
+/// Which keys of the next bundle are new; the others stay as they are.
+#[derive(Clone, Copy)]
+struct Fresh {
+    /// Signed prekey and last-resort key.
+    signed: bool,
+    sealing: bool,
+    one_time: bool,
+}
+
+impl Fresh {
+    const ALL: Self = Self {
+        signed: true,
+        sealing: true,
+        one_time: true,
+    };
+    const STOCK: Self = Self {
+        signed: false,
+        sealing: false,
+        one_time: true,
+    };
 }
 
 struct Held {
@@ -76,18 +99,23 @@ fn held(db: Db<'_>) -> Outcome<Option<Held>> {
     )
 }
 
-/// Makes the next bundle and stores every private half with it. One-time keys are always fresh ones.
+/// Makes the next bundle and stores every private half with it. The stock of one-time keys stays with the relay as long
+/// as it lasts: a key that is replaced while the relay still hands it out would have to be kept for ever.
 fn build(
     cx: &mut Cx<'_>,
     keys: &DeviceKeys,
     account: Fingerprint,
     log_head: LogHead,
-    new_signed: bool,
-    new_sealing: bool,
+    fresh: Fresh,
 ) -> Outcome<BundleUpload> {
     let before = held(cx.db)?;
+    let stock = if fresh.one_time {
+        None
+    } else {
+        newest_bundle(cx.db)?
+    };
     let number = before.as_ref().map_or(1, |held| held.number + 1);
-    let signed = if new_signed {
+    let signed = if fresh.signed {
         None
     } else {
         newest_x25519(cx.db)?
@@ -100,7 +128,7 @@ fn build(
         newest_xwing(cx.db, LAST_RESORT)?
     };
     let last_resort = last_resort.map_or_else(XWingSecret::generate, Ok)?;
-    let sealing = if new_sealing {
+    let sealing = if fresh.sealing {
         None
     } else {
         newest_xwing(cx.db, SEALING)?
@@ -110,23 +138,35 @@ fn build(
     let sealing_number =
         before.as_ref().map_or(0, |held| held.sealing_number) + u32::from(sealing_is_new);
 
-    let one_time: Vec<XWingSecret> = (0..limits::ONE_TIME_PREKEYS)
+    let made = if stock.is_some() {
+        0
+    } else {
+        limits::ONE_TIME_PREKEYS
+    };
+    let one_time: Vec<XWingSecret> = (0..made)
         .map(|_| XWingSecret::generate())
         .collect::<Result<_, _>>()?;
     let one_time_public: Vec<XWingPublic> = one_time.iter().map(XWingSecret::public).collect();
-    let published = OwnBundle {
+    let (last_resort_public, sealing_public) = (last_resort.public(), sealing.public());
+    let next = OwnBundle {
         account,
         number,
         created: cx.now,
         log_head,
         signed_prekey: signed.public(),
-        last_resort: &last_resort.public(),
+        last_resort: &last_resort_public,
         sealing_number,
-        sealing_key: &sealing.public(),
+        sealing_key: &sealing_public,
         one_time: &one_time_public,
-    }
-    .sign(keys)
-    .ok_or(Fault::Bug("more one-time prekeys than a bundle holds"))?;
+    };
+    let published = match &stock {
+        Some(last) => next.sign_keeping(keys, last.one_time_count, last.one_time_root),
+        None => {
+            next.sign(keys)
+                .ok_or(Fault::Bug("more one-time prekeys than a bundle holds"))?
+                .signed
+        }
+    };
 
     keep(
         cx,
@@ -141,10 +181,10 @@ fn build(
         LAST_RESORT,
         number,
         number,
-        &KemKeyId::of(&last_resort.public()).0,
+        &KemKeyId::of(&last_resort_public).0,
         last_resort.stored(),
     )?;
-    let sealing_id = KemKeyId::of(&sealing.public()).0;
+    let sealing_id = KemKeyId::of(&sealing_public).0;
     keep(
         cx,
         SEALING,
@@ -163,8 +203,14 @@ fn build(
             secret.stored(),
         )?;
     }
+    if let Some(last) = &stock {
+        cx.db.run(
+            "UPDATE prekeys_secrets SET bundle_number = ?3 WHERE kind = ?1 AND bundle_number = ?2",
+            params![ONE_TIME, int(last.number), int(number)],
+        )?;
+    }
     let upload = BundleUpload {
-        bundle: published.signed.encode().into(),
+        bundle: published.encode().into(),
         one_time_prekeys: one_time_public
             .iter()
             .map(|key| key.0.to_vec().into())
@@ -196,6 +242,20 @@ fn build(
         ],
     )?;
     Ok(upload)
+}
+
+/// The bundle published last, as it was signed.
+fn newest_bundle(db: Db<'_>) -> Outcome<Option<Bundle>> {
+    Ok(stored_upload(db)?
+        .and_then(|upload| SignedBundle::decode(&upload.bundle.0).ok())
+        .map(|signed| signed.bundle))
+}
+
+fn stored_upload(db: Db<'_>) -> Outcome<Option<BundleUpload>> {
+    let bytes = db.one("SELECT upload FROM prekeys_bundle", [], |row| {
+        row.get::<_, Vec<u8>>(0)
+    })?;
+    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }
 
 /// A signed prekey is found by bundle number, so that a key which several bundles name has a row for each of them.
@@ -254,10 +314,13 @@ pub(crate) fn pump(cx: &mut Cx<'_>) -> Outcome<()> {
     if !held.confirmed {
         return upload(cx, held.number);
     }
-    let new_signed = cx.now.since(held.signed_made_at) >= SIGNED_PREKEY_MS;
-    let new_sealing = cx.now.since(held.sealing_made_at) >= SEALING_MS;
-    if new_signed || new_sealing {
-        renew(cx, new_signed, new_sealing)
+    let fresh = Fresh {
+        signed: cx.now.since(held.signed_made_at) >= SIGNED_PREKEY_MS,
+        sealing: cx.now.since(held.sealing_made_at) >= SEALING_MS,
+        one_time: false,
+    };
+    if fresh.signed || fresh.sealing {
+        renew(cx, fresh)
     } else {
         Ok(())
     }
@@ -273,12 +336,12 @@ pub(crate) fn next_due(cx: &Cx<'_>) -> Outcome<Option<Timestamp>> {
     }))
 }
 
-fn renew(cx: &mut Cx<'_>, new_signed: bool, new_sealing: bool) -> Outcome<()> {
+fn renew(cx: &mut Cx<'_>, fresh: Fresh) -> Outcome<()> {
     let me = cx.me()?;
     let Some(head) = identities::head(cx.db, &me.fingerprint)? else {
         return Ok(());
     };
-    build(cx, &me.keys, me.fingerprint, head, new_signed, new_sealing)?;
+    build(cx, &me.keys, me.fingerprint, head, fresh)?;
     upload_newest(cx)
 }
 
@@ -307,29 +370,45 @@ fn upload(cx: &mut Cx<'_>, number: u64) -> Outcome<()> {
     Ok(())
 }
 
-/// The relay holds bundle `number`: what it replaces has a successor from here on.
+/// The relay holds bundle `number`: what it replaces has a successor from here on. One-time keys are handed out oldest
+/// first and the stock is filled up when it is low, so those of the last but one filling have all been handed out.
 pub(crate) fn on_uploaded(cx: &mut Cx<'_>, number: u64) -> Outcome<()> {
     cx.db.run(
         "UPDATE prekeys_bundle SET confirmed = 1 WHERE number = ?1",
         [int(number)],
     )?;
     cx.db.run(
-        "UPDATE prekeys_secrets SET retired_at = ?2 WHERE bundle_number < ?1 AND retired_at IS NULL",
-        params![int(number), int(cx.now.0)],
+        "UPDATE prekeys_secrets SET retired_at = ?2 WHERE bundle_number < ?1 AND retired_at IS NULL AND kind <> ?3",
+        params![int(number), int(cx.now.0), ONE_TIME],
     )?;
-    Ok(())
+    cx.db.run(
+        "UPDATE prekeys_secrets SET retired_at = ?1 WHERE kind = ?2 AND retired_at IS NULL AND number <
+           (SELECT min(number) FROM (SELECT DISTINCT number FROM prekeys_secrets WHERE kind = ?2 ORDER BY number DESC LIMIT 2))",
+        params![int(cx.now.0), ONE_TIME],
+    )?;
+    erase_expired(cx)
 }
 
-/// The relay holds a higher number than ours, or other bytes under the same number: the next one goes above it.
+/// Conflict: the relay holds a higher number than ours, or other bytes under the same number: the next one goes above
+/// it. Invalid: it lost the stock that this bundle builds on (restored from backup): a new one. What it refuses all the
+/// same is not offered again before the next rotation.
 pub(crate) fn on_upload_refused(cx: &mut Cx<'_>, number: u64, code: Code) -> Outcome<()> {
-    if code == Code::Conflict {
-        cx.db.run(
-            "UPDATE prekeys_bundle SET confirmed = 1 WHERE number = ?1",
-            [int(number)],
-        )?;
-        return ask_state(cx);
+    if !matches!(code, Code::Conflict | Code::Invalid) {
+        return Ok(());
     }
-    Ok(())
+    let keeps_stock =
+        stored_upload(cx.db)?.is_some_and(|upload| upload.one_time_prekeys.is_empty());
+    cx.db.run(
+        "UPDATE prekeys_bundle SET confirmed = 1 WHERE number = ?1",
+        [int(number)],
+    )?;
+    if code == Code::Conflict {
+        ask_state(cx)
+    } else if keeps_stock {
+        renew(cx, Fresh::ALL)
+    } else {
+        Ok(())
+    }
 }
 
 /// A socket opened: compare what the relay holds with what we published.
@@ -358,7 +437,6 @@ pub(crate) fn on_state(cx: &mut Cx<'_>, body: &[u8]) -> Outcome<()> {
     };
     cx.db
         .run("UPDATE prekeys_bundle SET checked_at = ?1", [int(cx.now.0)])?;
-    erase_expired(cx)?;
     let ahead = state
         .number
         .is_some_and(|number| number > held.number && number < held.number + 1_000_000);
@@ -373,7 +451,7 @@ pub(crate) fn on_state(cx: &mut Cx<'_>, body: &[u8]) -> Outcome<()> {
             "UPDATE prekeys_bundle SET number = ?1",
             [int(state.number.unwrap_or(held.number))],
         )?;
-        return renew(cx, true, true);
+        return renew(cx, Fresh::ALL);
     }
     if !same {
         // The relay lost it (restored from backup): the same bytes again.
@@ -382,7 +460,7 @@ pub(crate) fn on_state(cx: &mut Cx<'_>, body: &[u8]) -> Outcome<()> {
     }
     on_uploaded(cx, held.number)?;
     if (state.one_time_left as usize) < limits::ONE_TIME_PREKEYS_LOW {
-        renew(cx, false, false)
+        renew(cx, Fresh::STOCK)
     } else {
         Ok(())
     }
@@ -390,10 +468,15 @@ pub(crate) fn on_state(cx: &mut Cx<'_>, body: &[u8]) -> Outcome<()> {
 
 /// Erases private halves whose term has passed and after whose term the mailbox was drained.
 fn erase_expired(cx: &mut Cx<'_>) -> Outcome<()> {
-    let drained = Timestamp(uint(cx.db.number(
-        "SELECT count FROM inbox_counts WHERE name = 'drained_at'",
-        [],
-    )?));
+    let drained = if cx.live.link.is_drained() {
+        // Whatever is accepted now comes over this socket at once.
+        cx.now
+    } else {
+        Timestamp(uint(cx.db.number(
+            "SELECT count FROM inbox_counts WHERE name = 'drained_at'",
+            [],
+        )?))
+    };
     let kept = [
         (SIGNED, SIGNED_PREKEY_KEPT_MS),
         (LAST_RESORT, SIGNED_PREKEY_KEPT_MS),

@@ -6,7 +6,7 @@ use crate::context::Cx;
 use crate::error::Outcome;
 use crate::{contacts, identities, inbox, outbox, prekeys, server_info, vault};
 use securechat_proto::api::Code;
-use securechat_proto::{AccountId, Fingerprint, RequestId, SessionId, TokenHash};
+use securechat_proto::{AccountId, DeviceId, Fingerprint, RequestId, SessionId, TokenHash};
 use serde::{Deserialize, Serialize};
 
 /// Kept with the request's row, so that its answer finds its room after a restart too.
@@ -42,6 +42,8 @@ pub(crate) enum Purpose {
     ClaimPrekeys {
         account_id: AccountId,
         fingerprint: Fingerprint,
+        #[serde(default)]
+        devices: Vec<DeviceId>,
     },
     UploadBundle {
         number: u64,
@@ -91,7 +93,8 @@ pub(crate) fn on_success(
         Purpose::ClaimPrekeys {
             account_id,
             fingerprint,
-        } => outbox::prepare::on_claimed(cx, account_id, fingerprint, body),
+            devices,
+        } => outbox::prepare::on_claimed(cx, account_id, fingerprint, devices, body),
         Purpose::UploadBundle { number } => prekeys::on_uploaded(cx, number),
         Purpose::BundleState => prekeys::on_state(cx, body),
         Purpose::RegisterToken { hash } => contacts::link::on_registered(cx, &hash),

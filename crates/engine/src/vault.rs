@@ -3,7 +3,10 @@
 //! Knows: what each record holds and its version. Must never know: anything the relay could read.
 //! Layout of the records: docs/protocol/engine-api.md.
 
-use crate::account::{Me, cut_name};
+mod shared;
+
+use crate::account::{self, Me, cut_name};
+use crate::api::Settings;
 use crate::contacts::{self, COLUMNS, NewContact, Standing};
 use crate::context::Cx;
 use crate::error::{Fault, Outcome};
@@ -18,6 +21,8 @@ use securechat_crypto::account_secret::Record;
 use securechat_proto::api::{Code, VaultRecord, VaultWrite};
 use securechat_proto::{AccountId, Fingerprint, SessionId, Timestamp, b64, limits};
 use serde::Deserialize;
+use serde_json::Value;
+use shared::Fields;
 
 pub(crate) const SETTINGS: &str = "settings";
 pub(crate) const PROFILE: &str = "profile";
@@ -130,25 +135,51 @@ fn write(cx: &mut Cx<'_>, name: &str, version: u64, pending: Option<Vec<u8>>) ->
     Ok(())
 }
 
+/// A record as this device has it. Fields that a later version put into settings and profile stay in them.
 fn contents(cx: &mut Cx<'_>, me: &Me, name: &str) -> Outcome<Vec<u8>> {
-    let json = match name {
-        SETTINGS => serde_json::to_vec(&settings::read(cx.db)?),
-        PROFILE => serde_json::to_vec(
-            &serde_json::json!({ "version": 1, "display_name": me.display_name }),
-        ),
-        _ => serde_json::to_vec(&contact_records(cx)?),
+    let record = match name {
+        SETTINGS => shared::with(base(cx, name)?, settings_fields(cx)?),
+        PROFILE => shared::with(base(cx, name)?, profile_fields(me)),
+        _ => contact_records(cx)?,
     };
-    json.map_err(|_| Fault::Bug("a record does not serialise"))
+    serde_json::to_vec(&record).map_err(|_| Fault::Bug("a record does not serialise"))
+}
+
+fn settings_fields(cx: &Cx<'_>) -> Outcome<Fields> {
+    match serde_json::to_value(settings::read(cx.db)?) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        _ => Err(Fault::Bug("settings do not serialise")),
+    }
+}
+
+fn profile_fields(me: &Me) -> Fields {
+    Fields::from_iter([
+        ("version".to_owned(), Value::from(1)),
+        (
+            "display_name".to_owned(),
+            Value::from(me.display_name.as_str()),
+        ),
+    ])
+}
+
+/// The record on which this device and the relay last agreed; empty before that.
+fn base(cx: &Cx<'_>, name: &str) -> Outcome<Fields> {
+    let bytes = cx.db.one(
+        "SELECT base FROM vault_records WHERE name = ?1",
+        [name],
+        |row| row.get::<_, Vec<u8>>(0),
+    )?;
+    Ok(shared::fields(&bytes.unwrap_or_default()))
 }
 
 /// What another device of this account, or a new one after a loss, needs of each contact.
-fn contact_records(cx: &Cx<'_>) -> Outcome<serde_json::Value> {
+fn contact_records(cx: &Cx<'_>) -> Outcome<Value> {
     let all = cx.db.all(
         &format!("SELECT {COLUMNS} FROM contacts_list ORDER BY added_at DESC, contact_id LIMIT {CONTACTS_MAX}"),
         [],
         contacts::read,
     )?;
-    let records: Vec<serde_json::Value> = all
+    let records: Vec<Value> = all
         .iter()
         .map(|contact| {
             serde_json::json!({
@@ -172,15 +203,30 @@ fn contact_records(cx: &Cx<'_>) -> Outcome<serde_json::Value> {
     Ok(serde_json::json!({ "version": 1, "contacts": records }))
 }
 
+/// What was written is what both sides hold from here on.
 pub(crate) fn on_written(cx: &mut Cx<'_>, name: &str, version: u64) -> Outcome<()> {
+    let me = cx.me()?;
+    let written = cx.db.one(
+        "SELECT pending FROM vault_records WHERE name = ?1",
+        [name],
+        |row| row.get::<_, Option<Vec<u8>>>(0),
+    )?;
+    let plain = written.flatten().and_then(|sealed| {
+        me.secret
+            .open(&me.fingerprint, Record::Vault(name), version, &sealed)
+            .ok()
+    });
+    // Contacts are merged one by one and need no common ground.
+    let base = plain.filter(|_| name != CONTACTS).unwrap_or_default();
     cx.db.run(
-        "UPDATE vault_records SET version = ?2, pending = NULL WHERE name = ?1",
-        params![name, int(version)],
+        "UPDATE vault_records SET version = ?2, pending = NULL, base = ?3 WHERE name = ?1",
+        params![name, int(version), base.as_slice()],
     )?;
     Ok(())
 }
 
-/// Somebody wrote first (this account before a restore): take the relay's version and write above it.
+/// Somebody wrote first (another device of this account, or this one before a restore): what stands there is read and
+/// taken in, then ours is written above it.
 pub(crate) fn on_write_refused(cx: &mut Cx<'_>, name: &str, code: Code) -> Outcome<()> {
     cx.db.run(
         "UPDATE vault_records SET pending = NULL, dirty_at = ?2 WHERE name = ?1",
@@ -203,16 +249,62 @@ pub(crate) fn on_write_refused(cx: &mut Cx<'_>, name: &str, code: Code) -> Outco
 }
 
 pub(crate) fn on_read(cx: &mut Cx<'_>, name: &str, body: &[u8]) -> Outcome<()> {
-    if let Some(record) = requests::read::<VaultRecord>(body) {
-        if name == CONTACTS {
-            merge_contacts(cx, &record)?;
+    let Some(record) = requests::read::<VaultRecord>(body) else {
+        return Ok(());
+    };
+    let me = cx.me()?;
+    let opened = me.secret.open(
+        &me.fingerprint,
+        Record::Vault(name),
+        record.version,
+        &record.body.0,
+    );
+    let Ok(plain) = opened else {
+        inbox::count(cx, "vault_refused")?;
+        return agree(cx, name, record.version, &[], true);
+    };
+    match name {
+        CONTACTS => {
+            merge_contacts(cx, &me, &plain)?;
+            agree(cx, name, record.version, &[], true)
         }
-        cx.db.run(
-            "UPDATE vault_records SET version = max(version, ?2), dirty_at = ?3 WHERE name = ?1",
-            params![name, int(record.version), int(cx.now.0)],
-        )?;
+        _ => {
+            let theirs = shared::fields(&plain);
+            let merged = merge_fields(cx, &me, name, &theirs)?;
+            agree(cx, name, record.version, &plain, merged != theirs)
+        }
     }
+}
+
+/// The relay's version is ours too; it is written again when we hold more.
+fn agree(cx: &mut Cx<'_>, name: &str, version: u64, base: &[u8], more: bool) -> Outcome<()> {
+    cx.db.run(
+        "UPDATE vault_records SET version = max(version, ?2), base = ?3, dirty_at = ?4 WHERE name = ?1",
+        params![name, int(version), base, more.then_some(int(cx.now.0))],
+    )?;
     Ok(())
+}
+
+/// Settings and profile: each field keeps the change of whichever device made one; both changed it: ours.
+fn merge_fields(cx: &mut Cx<'_>, me: &Me, name: &str, theirs: &Fields) -> Outcome<Fields> {
+    let mut base = base(cx, name)?;
+    if name == SETTINGS {
+        if base.is_empty() {
+            // Never synced: what differs from the beginning was chosen here.
+            base = shared::fields(&serde_json::to_vec(&Settings::default()).unwrap_or_default());
+        }
+        let merged = shared::merge(&base, &settings_fields(cx)?, theirs);
+        // A value that this version does not know changes nothing here, and stays in the record.
+        if let Ok(settings) = serde_json::from_value(Value::Object(merged.clone())) {
+            settings::store(cx, &settings)?;
+        }
+        return Ok(merged);
+    }
+    let merged = shared::merge(&base, &profile_fields(me), theirs);
+    if let Some(display_name) = merged.get("display_name").and_then(Value::as_str) {
+        account::take_profile(cx, display_name)?;
+    }
+    Ok(merged)
 }
 
 /// One contact of the record, as [`contact_records`] writes it. What is missing or malformed drops that contact alone.
@@ -236,22 +328,12 @@ struct ContactRecord {
 
 /// Takes in what another copy of this account wrote: contacts we do not know, and what ours lack. What this device
 /// holds itself is never overwritten: it may be newer, and the record is written again right after.
-fn merge_contacts(cx: &mut Cx<'_>, record: &VaultRecord) -> Outcome<()> {
-    let me = cx.me()?;
-    let opened = me.secret.open(
-        &me.fingerprint,
-        Record::Vault(CONTACTS),
-        record.version,
-        &record.body.0,
-    );
-    let Ok(plain) = opened else {
-        return inbox::count(cx, "vault_refused");
-    };
-    let read = serde_json::from_slice::<serde_json::Value>(&plain).unwrap_or_default();
-    let listed = read.get("contacts").and_then(serde_json::Value::as_array);
+fn merge_contacts(cx: &mut Cx<'_>, me: &Me, plain: &[u8]) -> Outcome<()> {
+    let read = shared::fields(plain);
+    let listed = read.get("contacts").and_then(Value::as_array);
     for value in listed.into_iter().flatten().take(CONTACTS_MAX) {
         if let Ok(theirs) = serde_json::from_value::<ContactRecord>(value.clone()) {
-            merge_contact(cx, &me, &theirs)?;
+            merge_contact(cx, me, &theirs)?;
         }
     }
     Ok(())

@@ -133,6 +133,18 @@ pub(crate) fn set_profile(cx: &mut Cx<'_>, display_name: &str) -> Outcome<Answer
     Ok(Answer::Now(Reply::Done))
 }
 
+/// Another device of this account changed the name and told the contacts.
+pub(crate) fn take_profile(cx: &mut Cx<'_>, display_name: &str) -> Outcome<()> {
+    let display_name = cut_name(display_name, limits::DISPLAY_NAME_CHARS_MAX);
+    cx.db.run(
+        "UPDATE account_self SET display_name = ?1",
+        params![display_name],
+    )?;
+    cx.live.me = None;
+    cx.changed(Topic::Account);
+    Ok(())
+}
+
 /// A name as people type it: trimmed, without control characters, bounded.
 pub(crate) fn clean_name(text: &str, chars_max: usize) -> Outcome<String> {
     let text: String = text

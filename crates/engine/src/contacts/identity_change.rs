@@ -7,11 +7,28 @@ use crate::error::{Fault, Outcome};
 use crate::store::rows::int;
 use crate::{conversations, outbox, vault};
 use rusqlite::params;
-use securechat_proto::{AccountId, Fingerprint};
+use securechat_proto::{AccountId, DeviceId, Fingerprint};
 
 /// A device came or went: one calm line.
 pub(crate) fn on_devices_changed(cx: &mut Cx<'_>, fingerprint: &Fingerprint) -> Outcome<()> {
     line(cx, fingerprint, SystemEvent::DevicesChanged)
+}
+
+/// What is sealed for this device uses keys of a bundle that is old: said once for each bundle.
+pub(crate) fn on_old_keys(
+    cx: &mut Cx<'_>,
+    fingerprint: &Fingerprint,
+    device: &DeviceId,
+    number: u64,
+) -> Outcome<()> {
+    let told = cx.db.run(
+        "UPDATE identities_bundles SET told_number = ?2 WHERE device_id = ?1 AND told_number <> ?2",
+        params![device.as_bytes(), int(number)],
+    )?;
+    if told > 0 {
+        line(cx, fingerprint, SystemEvent::OldKeys)?;
+    }
+    Ok(())
 }
 
 pub(crate) fn on_frozen(cx: &mut Cx<'_>, fingerprint: &Fingerprint) -> Outcome<()> {

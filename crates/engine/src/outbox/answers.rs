@@ -22,7 +22,8 @@ use securechat_proto::{ContentId, ConversationId, DeviceId, SubmitId, Timestamp,
 /// Sealings of one content for devices that were stale or missing; then it rests as it is.
 const RESEALED_MAX: i64 = 4;
 /// While no receipt came, a content is encrypted again on these days (its sealing key may be gone).
-const HEALED_AFTER_MS: [u64; 3] = [7 * limits::DAY_MS, 14 * limits::DAY_MS, 28 * limits::DAY_MS];
+pub(super) const HEALED_AFTER_MS: [u64; 3] =
+    [7 * limits::DAY_MS, 14 * limits::DAY_MS, 28 * limits::DAY_MS];
 /// A request that was refused is made again after this time; the relay counts them by the day.
 const REQUEST_APART_MS: u64 = 4 * limits::HOUR_MS;
 /// A request that the relay holds back is looked at again after the longest time it may be held.

@@ -12,12 +12,14 @@ use securechat_crypto::bundle::{self, BundleRefused, HandshakeKeys, PeerBundle};
 use securechat_crypto::pqxdh::Address;
 use securechat_crypto::ratchet::PeerSessions;
 use securechat_proto::api::{OneTimePrekey, PrekeyBundle, PrekeyBundles, PrekeyClaim};
-use securechat_proto::{AccountId, DeviceId, Fingerprint};
+use securechat_proto::{AccountId, DeviceId, Fingerprint, limits};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// Verified bundles kept in memory.
 const CACHED_MAX: usize = 512;
+/// A device without a bundle is asked for again after this.
+const UNPUBLISHED_MS: u64 = 4 * limits::MINUTE_MS;
 
 /// The newest verified bundle of a device that is active, unless it is known to be stale.
 pub(super) fn bundle(cx: &mut Cx<'_>, address: &Address) -> Outcome<Option<Arc<PeerBundle>>> {
@@ -127,6 +129,7 @@ pub(super) fn claim(
         Purpose::ClaimPrekeys {
             account_id,
             fingerprint,
+            devices: devices.clone(),
         },
         format!("/v1/accounts/{account_id}/prekeys"),
         &PrekeyClaim { devices },
@@ -135,29 +138,58 @@ pub(super) fn claim(
     Ok(())
 }
 
+/// The relay's answer to [`claim`]. A device without a usable bundle is left aside for a while: it neither keeps the
+/// others waiting nor makes us ask without end.
 pub(crate) fn on_claimed(
     cx: &mut Cx<'_>,
     account_id: AccountId,
     fingerprint: Fingerprint,
+    mut asked: Vec<DeviceId>,
     body: &[u8],
 ) -> Outcome<()> {
-    let Some(answer) = requests::read::<PrekeyBundles>(body) else {
-        return inbox::count(cx, "bundle_refused");
+    let answer = match requests::read::<PrekeyBundles>(body) {
+        Some(answer) => answer,
+        None => {
+            inbox::count(cx, "bundle_refused")?;
+            PrekeyBundles { bundles: vec![] }
+        }
     };
+    let mut log_is_behind = false;
     for claimed in answer
         .bundles
         .into_iter()
-        .take(securechat_proto::limits::DEVICES_PER_ACCOUNT_MAX)
+        .take(limits::DEVICES_PER_ACCOUNT_MAX)
     {
         match take_in(cx, &fingerprint, &claimed)? {
-            Ok(()) => {}
-            Err(BundleRefused::LogBehind | BundleRefused::DeviceNotActive) => {
-                identities::fetch(cx, account_id, fingerprint)?
+            Ok(()) => {
+                asked.retain(|device| *device != claimed.device_id);
+                cx.live.unpublished.remove(&claimed.device_id);
             }
+            Err(BundleRefused::LogBehind | BundleRefused::DeviceNotActive) => log_is_behind = true,
             Err(_) => inbox::count(cx, "bundle_refused")?,
         }
     }
+    if log_is_behind {
+        identities::fetch(cx, account_id, fingerprint)?;
+    }
+    for device in asked {
+        set_aside(cx, device);
+    }
     outbox::on_log_held(cx, &fingerprint)
+}
+
+/// This device has no keys to seal with, for now.
+pub(super) fn set_aside(cx: &mut Cx<'_>, device: DeviceId) {
+    if cx.live.unpublished.len() >= CACHED_MAX {
+        cx.live.unpublished.pop_first();
+    }
+    cx.live.unpublished.insert(device, cx.now);
+}
+
+/// Whether the relay was asked for this device's bundle a moment ago and had none to use.
+pub(super) fn is_unpublished(cx: &Cx<'_>, device: &DeviceId) -> bool {
+    let asked = cx.live.unpublished.get(device);
+    asked.is_some_and(|at| cx.now.since(*at) < UNPUBLISHED_MS)
 }
 
 fn take_in(

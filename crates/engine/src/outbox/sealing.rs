@@ -150,8 +150,12 @@ fn seal_one(cx: &mut Cx<'_>, me: &Me, contact: &Contact, open: &Open) -> Outcome
         };
         match seal_for(cx, me, &address, &bytes, ExpiryClass::Durable)? {
             Ok(copy) => copies.push(copy),
+            Err(Refused::Keys(device)) if prepare::is_unpublished(cx, &device) => {}
             Err(refused) => return on_refused(cx, contact, open, refused),
         }
+    }
+    if copies.is_empty() {
+        return on_no_keys(cx, open);
     }
     for (copy, sessions, used) in &copies {
         store_sessions(cx, &copy.device, sessions)?;
@@ -265,6 +269,18 @@ fn devices_without_copy(cx: &mut Cx<'_>, contact: &Contact, open: &Open) -> Outc
         .collect())
 }
 
+/// No device that lacks a copy has published keys. Accepted for the others it counts as sent; else it waits.
+fn on_no_keys(cx: &mut Cx<'_>, open: &Open) -> Outcome<Gate> {
+    if cx.db.exists(
+        "SELECT 1 FROM outbox_contents WHERE row = ?1 AND accepted_at IS NOT NULL",
+        [open.row],
+    )? {
+        no_device_left(cx, open)
+    } else {
+        Ok(Gate::Closed)
+    }
+}
+
 /// Every device has its copy, or there is none: a content that was accepted before is sent, another one is lost.
 fn no_device_left(cx: &mut Cx<'_>, open: &Open) -> Outcome<Gate> {
     let accepted = cx.db.exists(
@@ -272,9 +288,15 @@ fn no_device_left(cx: &mut Cx<'_>, open: &Open) -> Outcome<Gate> {
         [open.row],
     )?;
     let state = if accepted { "sent" } else { "failed" };
+    // Accepted a moment ago: it is healed from the first of the set days on, not at once.
     cx.db.run(
-        "UPDATE outbox_contents SET state = ?2 WHERE row = ?1",
-        params![open.row, state],
+        "UPDATE outbox_contents SET state = ?2, due_at = max(created_at + ?3, ?4) WHERE row = ?1",
+        params![
+            open.row,
+            state,
+            int(super::answers::HEALED_AFTER_MS[0]),
+            int(cx.now.0 + 1)
+        ],
     )?;
     if !accepted {
         states::set(cx, &open.content_id, "failed_not_accepted")?;
@@ -340,6 +362,9 @@ fn seal_for(
     let Some(bundle) = prepare::bundle(cx, address)? else {
         return Ok(Err(Refused::Keys(address.device)));
     };
+    if bundle.is_old(cx.now) {
+        contacts::on_old_keys(cx, &address.fingerprint, &address.device, bundle.number())?;
+    }
     let prekeys = prepare::prekeys(cx, address, &bundle)?;
     let mut sessions = sessions(cx, &address.device)?;
     let envelope = EnvelopeId(cx.ids.bytes());
@@ -375,7 +400,11 @@ fn seal_for(
         }
         Err(SealError::NeedsPrekeys) => Ok(Err(Refused::Keys(address.device))),
         Err(SealError::TooSoon { until }) => Ok(Err(Refused::TooSoon(until))),
-        Err(SealError::BadPeerKey) => Ok(Err(Refused::Keys(address.device))),
+        Err(SealError::BadPeerKey) => {
+            // Asking again at once would bring the same keys.
+            prepare::set_aside(cx, address.device);
+            Ok(Err(Refused::Keys(address.device)))
+        }
         Err(SealError::TooLarge) => Ok(Err(Refused::TooLarge)),
         Err(SealError::OwnAddress) => Err(Fault::Bug("sealed for this very device")),
         Err(SealError::Corrupt) => {

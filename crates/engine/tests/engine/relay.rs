@@ -1,6 +1,9 @@
 //! An honest relay in memory, as small as the engine's tests allow: it stores, orders and hands out, and can be told
 //! to be full, to forget or to lie. The real proof is the simulator with the real server's rooms.
 
+mod accounts;
+mod frames;
+
 use opaque_ke::{
     CipherSuite, CredentialFinalization, CredentialRequest, RegistrationRequest,
     RegistrationUpload, Ristretto255, ServerLogin, ServerLoginParameters, ServerRegistration,
@@ -347,158 +350,7 @@ impl Relay {
         self.sessions.insert(new.session_id, session);
     }
 
-    fn sign_up(&mut self, id: AccountId, body: &[u8]) -> Answer {
-        let request: SignUp = read(body);
-        if let Some(account) = self.accounts.get(&id) {
-            assert_eq!(
-                account.sign_up, body,
-                "a repeated sign-up is the same bytes"
-            );
-            return ok(&self.tokens(request.session.session_id));
-        }
-        if self.account_of(&request.handle).is_some() {
-            return problem(409, Code::HandleTaken);
-        }
-        let upload = RegistrationUpload::<Suite>::deserialize(&request.record.0).unwrap();
-        let account = Account {
-            handle: request.handle,
-            record: ServerRegistration::<Suite>::finish(upload)
-                .serialize()
-                .to_vec(),
-            log: vec![request.genesis.0],
-            sign_up: body.to_vec(),
-            vault: BTreeMap::new(),
-        };
-        assert!(
-            account
-                .log()
-                .state()
-                .device(&request.session.device_id)
-                .is_some()
-        );
-        self.accounts.insert(id, account);
-        self.upload(request.session.device_id, &request.bundle);
-        self.open_session(id, &request.session);
-        ok(&self.tokens(request.session.session_id))
-    }
-
-    fn login(&mut self, start: &LoginStart) -> Answer {
-        let known = self.account_of(&start.handle);
-        let record = known.map(|id| {
-            ServerRegistration::<Suite>::deserialize(&self.accounts[&id].record).unwrap()
-        });
-        let request = CredentialRequest::<Suite>::deserialize(&start.request.0).unwrap();
-        let parameters = ServerLoginParameters::default();
-        let started = ServerLogin::start(
-            &mut OsRng,
-            &self.setup,
-            record,
-            request,
-            start.handle.as_bytes(),
-            parameters,
-        )
-        .unwrap();
-        let state = sha256(&[&start.request.0]).to_vec();
-        self.logins.insert(state.clone(), (known, started.state));
-        ok(&LoginStarted {
-            response: started.message.serialize().to_vec().into(),
-            login_state: state.into(),
-            stretching: STRETCHING,
-        })
-    }
-
-    fn finish_login(&mut self, finish: LoginFinish) -> Answer {
-        let (account, login) = self.logins.remove(&finish.login_state.0).unwrap();
-        let message = CredentialFinalization::<Suite>::deserialize(&finish.finish.0).unwrap();
-        if login
-            .finish(message, ServerLoginParameters::default())
-            .is_err()
-        {
-            return problem(401, Code::WrongCredentials);
-        }
-        let account = account.unwrap();
-        let tokens = finish.device.map(|device| {
-            self.check_device(account, &device, &finish.login_state.0);
-            self.signed_out.remove(&device.session.device_id);
-            self.open_session(account, &device.session);
-            self.tokens(device.session.session_id)
-        });
-        ok(&LoginFinished {
-            account_id: account,
-            fingerprint: self.accounts[&account].log().fingerprint(),
-            tokens,
-        })
-    }
-
-    fn check_device(&self, account: AccountId, device: &DeviceLogin, proof: &[u8]) {
-        let fields: [&[u8]; 3] = [
-            b"login",
-            device.session.session_id.as_bytes(),
-            &sha256(&[proof]),
-        ];
-        self.check_signature(
-            account,
-            &device.session.device_id,
-            &fields,
-            &device.signature.0,
-        );
-    }
-
-    fn check_signature(
-        &self,
-        account: AccountId,
-        device: &DeviceId,
-        fields: &[&[u8]],
-        signature: &[u8],
-    ) {
-        let log = self.accounts[&account].log();
-        let key = log.state().device(device).unwrap().keys.dsk;
-        let message = signing::message(Purpose::Auth, &log.fingerprint(), device, fields);
-        assert!(
-            Library.verify_ed25519(&key, &message, signature.try_into().unwrap()),
-            "the device signs"
-        );
-    }
-
-    fn device_session(&mut self, request: DeviceSession) -> Answer {
-        self.check_device(request.account_id, &request.device, &request.challenge.0);
-        if self.signed_out.contains(&request.device.session.device_id) {
-            return problem(403, Code::PasswordNeeded);
-        }
-        self.open_session(request.account_id, &request.device.session);
-        ok(&self.tokens(request.device.session.session_id))
-    }
-
-    fn refresh(&mut self, request: &Refresh) -> Answer {
-        let body = serde_json::to_vec(request).unwrap();
-        let Some(session) = self.sessions.get(&request.session_id) else {
-            return problem(401, Code::SessionRevoked);
-        };
-        if session.last == body {
-            return ok(&self.tokens(request.session_id));
-        }
-        if sha256(&[&request.refresh_token.0]).as_slice() != session.refresh_hash {
-            panic!("a refresh token was used twice");
-        }
-        let fields: [&[u8]; 4] = [
-            b"refresh",
-            request.session_id.as_bytes(),
-            &sha256(&[&request.refresh_token.0]),
-            &request.next_refresh_hash.0,
-        ];
-        self.check_signature(
-            session.account,
-            &session.device,
-            &fields,
-            &request.signature.0,
-        );
-        let session = self.sessions.get_mut(&request.session_id).unwrap();
-        session.refresh_hash = request.next_refresh_hash.0.clone();
-        session.last = body;
-        ok(&self.tokens(request.session_id))
-    }
-
-    fn upload(&mut self, device: DeviceId, upload: &BundleUpload) -> Answer {
+    pub fn upload(&mut self, device: DeviceId, upload: &BundleUpload) -> Answer {
         let signed = SignedBundle::decode(&upload.bundle.0).unwrap();
         let held = self.bundles.entry(device).or_default();
         if held.current == upload.bundle.0 {
@@ -512,7 +364,20 @@ impl Relay {
             .iter()
             .map(|key| key.0.as_slice().try_into().unwrap())
             .collect();
-        let tree = MerkleTree::build(&Library, keys.iter()).unwrap();
+        let tree = if keys.is_empty() && signed.bundle.one_time_count > 0 {
+            // The stock of the bundle before stays, proved by this one.
+            let (_, tree) = held.trees.remove(&held.number).unwrap();
+            for prekey in held
+                .stock
+                .iter_mut()
+                .filter(|prekey| prekey.0 == held.number)
+            {
+                prekey.0 = signed.bundle.number;
+            }
+            tree
+        } else {
+            MerkleTree::build(&Library, keys.iter()).unwrap()
+        };
         assert_eq!(tree.root(), signed.bundle.one_time_root);
         held.number = signed.bundle.number;
         held.current = upload.bundle.0.clone();
@@ -564,199 +429,6 @@ impl Relay {
         ok(&PrekeyBundles { bundles })
     }
 
-    // ---- socket ----------------------------------------------------------------------------------
-
-    pub fn hello(&self, nonce: [u8; 32]) -> Vec<u8> {
-        frame(server_frame::Frame::Hello(socket::Hello {
-            protocol: 1,
-            nonce: nonce.to_vec(),
-            server_time_ms: self.now.0,
-        }))
-    }
-
-    /// One frame from a client; answers frames for it, and says which device it proved to be.
-    pub fn frame(
-        &mut self,
-        nonce: &[u8; 32],
-        device: &mut Option<DeviceId>,
-        bytes: &[u8],
-    ) -> Result<Vec<Vec<u8>>, u16> {
-        self.seen.extend_from_slice(bytes);
-        let received = socket::ClientFrame::decode(bytes).unwrap().frame.unwrap();
-        match received {
-            client_frame::Frame::Auth(auth) => {
-                let Some((session_id, account, proved)) = self.authenticate(Some(&auth.jwt)) else {
-                    return Err(4001);
-                };
-                let fields: [&[u8]; 2] = [nonce, session_id.as_bytes()];
-                self.check_signature(account, &proved, &fields, &auth.signature);
-                let first = device.is_none();
-                *device = Some(proved);
-                let (last_counter, last_counter_signature) =
-                    self.counters.get(&proved).cloned().unwrap_or_default();
-                let expires_at_ms = auth.jwt.split_once('.').unwrap().1.parse().unwrap();
-                let ready = socket::Ready {
-                    expires_at_ms,
-                    last_counter,
-                    last_counter_signature,
-                    server_time_ms: self.now.0,
-                };
-                let mut answers = vec![frame(server_frame::Frame::Ready(ready))];
-                if first {
-                    let mailbox = self.mailboxes.entry(proved).or_default();
-                    mailbox.connected = true;
-                    mailbox.sent_up_to = 0;
-                    answers.extend(self.deliveries(&proved));
-                    answers.push(frame(server_frame::Frame::Drained(socket::Drained {})));
-                }
-                Ok(answers)
-            }
-            client_frame::Frame::Submit(submit) => {
-                let submitter = device.expect("authenticated before it submits");
-                Ok(self.submit(submitter, &submit).into_iter().collect())
-            }
-            client_frame::Frame::Ack(ack) => {
-                let cursor = u64::from_be_bytes(ack.cursor.try_into().unwrap());
-                let mailbox = self.mailboxes.get_mut(&device.unwrap()).unwrap();
-                mailbox.rows.retain(|row| row.sequence > cursor);
-                Ok(vec![])
-            }
-            client_frame::Frame::Ping(ping) => {
-                Ok(vec![frame(server_frame::Frame::Pong(socket::Pong {
-                    id: ping.id,
-                    server_time_ms: self.now.0,
-                }))])
-            }
-        }
-    }
-
-    pub fn deliveries(&mut self, device: &DeviceId) -> Vec<Vec<u8>> {
-        let Some(mailbox) = self
-            .mailboxes
-            .get_mut(device)
-            .filter(|mailbox| mailbox.connected)
-        else {
-            return vec![];
-        };
-        let rows: Vec<Row> = mailbox
-            .rows
-            .iter()
-            .filter(|row| row.sequence > mailbox.sent_up_to)
-            .cloned()
-            .collect();
-        mailbox.sent_up_to = rows.last().map_or(mailbox.sent_up_to, |row| row.sequence);
-        mailbox.rows.retain(|row| row.durable);
-        rows.into_iter()
-            .map(|row| frame(server_frame::Frame::Delivery(row.delivery)))
-            .collect()
-    }
-
-    fn submit(&mut self, submitter: DeviceId, submit: &socket::Submit) -> Option<Vec<u8>> {
-        let id = SubmitId::from_slice(&submit.submit_id).unwrap();
-        if let Some(accepted) = self.accepted.get(&id) {
-            return Some(frame(server_frame::Frame::Accepted(accepted.clone())));
-        }
-        let ephemeral = submit.expiry_class == 1;
-        self.last_accepted_at = self.now.0.max(self.last_accepted_at + 1);
-        let results = submit
-            .destinations
-            .iter()
-            .map(|destination| self.deposit(destination, ephemeral))
-            .collect();
-        let accepted = socket::Accepted {
-            submit_id: submit.submit_id.clone(),
-            accepted_at_ms: self.last_accepted_at,
-            expires_at_ms: self.last_accepted_at + limits::RETENTION_MS,
-            results,
-        };
-        if !ephemeral {
-            self.counters.insert(
-                submitter,
-                (submit.counter.clone(), submit.counter_signature.clone()),
-            );
-            if self.refuse_submits.is_none() {
-                self.stored += 1;
-                self.accepted.insert(id, accepted.clone());
-            }
-        }
-        Some(frame(server_frame::Frame::Accepted(accepted)))
-    }
-
-    fn deposit(
-        &mut self,
-        destination: &socket::Destination,
-        ephemeral: bool,
-    ) -> socket::DestinationResult {
-        let answer = |outcome: socket::Outcome| socket::DestinationResult {
-            outcome: outcome as i32,
-            missing_devices: vec![],
-            stale_devices: vec![],
-        };
-        if let Some(outcome) = self.refuse_submits {
-            return answer(outcome);
-        }
-        let account = AccountId::from_slice(&destination.account_id).unwrap();
-        if !destination.token.is_empty() {
-            let digest = sha256(&[&destination.token]);
-            let hash = TokenHash(digest[..16].try_into().unwrap());
-            if self
-                .tokens
-                .get(&hash)
-                .is_none_or(|(owner, _)| *owner != account)
-            {
-                return answer(socket::Outcome::Refused);
-            }
-        } else if let Some(left) = self.requests_left.checked_sub(1) {
-            self.requests_left = left;
-        } else {
-            return answer(socket::Outcome::Refused);
-        }
-        let Some(held) = self.accounts.get(&account) else {
-            return answer(socket::Outcome::Refused);
-        };
-        let live: BTreeSet<DeviceId> = held.log().state().devices.keys().copied().collect();
-        let mut result = answer(socket::Outcome::Stored);
-        let named: BTreeSet<DeviceId> = destination
-            .envelopes
-            .iter()
-            .map(|envelope| DeviceId::from_slice(&envelope.device_id).unwrap())
-            .collect();
-        result.missing_devices = live
-            .difference(&named)
-            .map(|device| device.to_vec())
-            .collect();
-        for envelope in &destination.envelopes {
-            let device = DeviceId::from_slice(&envelope.device_id).unwrap();
-            if !live.contains(&device) {
-                result.stale_devices.push(device.to_vec());
-                continue;
-            }
-            let mailbox = self.mailboxes.entry(device).or_default();
-            if ephemeral && !mailbox.connected {
-                continue;
-            }
-            mailbox.next += 1;
-            let delivery = socket::Delivery {
-                cursor: if ephemeral {
-                    vec![]
-                } else {
-                    mailbox.next.to_be_bytes().to_vec()
-                },
-                accepted_at_ms: self.last_accepted_at,
-                envelope_id: envelope.envelope_id.clone(),
-                sealing_key_number: envelope.sealing_key_number,
-                expiry_class: u32::from(ephemeral),
-                ciphertext: envelope.ciphertext.clone(),
-            };
-            mailbox.rows.push(Row {
-                sequence: mailbox.next,
-                delivery,
-                durable: !ephemeral,
-            });
-        }
-        result
-    }
-
     pub fn contains(&self, canary: &[u8]) -> bool {
         let plain = self
             .seen
@@ -766,8 +438,4 @@ impl Relay {
         let core = &encoded.as_bytes()[..encoded.len() - 2];
         plain || self.seen.windows(core.len()).any(|window| window == core)
     }
-}
-
-pub fn frame(frame: server_frame::Frame) -> Vec<u8> {
-    socket::ServerFrame { frame: Some(frame) }.encode_to_vec()
 }

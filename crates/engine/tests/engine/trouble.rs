@@ -204,7 +204,10 @@ fn a_broken_message_heals_in_place() {
     world.pass(5_000);
     // Bob's device comes back from a copy of its store in which it had no session with Alice yet.
     world.kill(bob);
-    forget_sessions(world.peers[bob].path.as_deref().unwrap());
+    world
+        .store(bob)
+        .execute_batch("DELETE FROM identities_sessions;")
+        .unwrap();
     world.open(bob);
     world.pass(5_000);
     world.text(alice, conversation, "broken one");
@@ -223,25 +226,6 @@ fn a_broken_message_heals_in_place() {
     world.text(alice, conversation, "after");
     world.pass(5_000);
     assert_eq!(count(&world, bob, conversation, "after"), 1);
-}
-
-fn forget_sessions(path: &str) {
-    store(path)
-        .execute_batch("DELETE FROM identities_sessions;")
-        .unwrap();
-}
-
-/// The store of a killed engine.
-fn store(path: &str) -> rusqlite::Connection {
-    let db = rusqlite::Connection::open(path).unwrap();
-    let key: String = std::iter::repeat_n("09", 32).collect();
-    db.execute_batch(&format!("PRAGMA key=\"x'{key}'\";"))
-        .unwrap();
-    db
-}
-
-fn store_of(world: &World, index: usize) -> rusqlite::Connection {
-    store(world.peers[index].path.as_deref().unwrap())
 }
 
 #[test]
@@ -609,7 +593,7 @@ fn what_was_unsupported_is_read_again_after_an_upgrade() {
         ..Content::default()
     }
     .encode_to_vec();
-    let db = store_of(&world, bob);
+    let db = world.store(bob);
     let changed = db
         .execute(
             "UPDATE messages_rows SET kind = 'unsupported', text = '', raw = ?2 WHERE message_id = ?1",
@@ -636,7 +620,8 @@ fn contacts_come_back_from_the_vault() {
     let (alice, bob, conversation) = world.friends(true);
     world.pass(60_000);
     world.kill(alice);
-    store_of(&world, alice)
+    world
+        .store(alice)
         .execute_batch(
             "DELETE FROM contacts_list; DELETE FROM conversations_list; DELETE FROM messages_rows;
              UPDATE vault_records SET version = 0, dirty_at = 1 WHERE name = 'contacts';",
@@ -665,7 +650,8 @@ fn an_unproved_log_head_is_asked_about_once() {
     let (alice, bob, conversation) = world.friends(true);
     world.pass(60_000);
     world.kill(alice);
-    store_of(&world, alice)
+    world
+        .store(alice)
         .execute_batch(
             "UPDATE identities_logs SET sequence = sequence + 1, hash = zeroblob(32)
              WHERE fingerprint = (SELECT fingerprint FROM account_self);",
@@ -679,7 +665,8 @@ fn an_unproved_log_head_is_asked_about_once() {
     assert_eq!(count(&world, bob, conversation, "three"), 1);
     for index in [alice, bob] {
         world.kill(index);
-        let notices: i64 = store_of(&world, index)
+        let notices: i64 = world
+            .store(index)
             .query_row(
                 "SELECT count(*) FROM outbox_contents WHERE kind = 'log_notice'",
                 [],

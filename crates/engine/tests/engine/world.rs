@@ -435,4 +435,33 @@ impl World {
             other => panic!("{other:?}"),
         }
     }
+
+    pub fn contact_of(&self, index: usize, conversation_id: ConversationId) -> ContactId {
+        self.conversation(index, conversation_id).contact_id
+    }
+
+    /// The store of a killed engine, for what no command does.
+    pub fn store(&self, index: usize) -> rusqlite::Connection {
+        assert!(
+            self.peers[index].engine.is_none(),
+            "an open store is locked"
+        );
+        let path = self.peers[index]
+            .path
+            .as_deref()
+            .expect("a store in a file");
+        let db = rusqlite::Connection::open(path).unwrap();
+        let key: String = std::iter::repeat_n("09", 32).collect();
+        db.execute_batch(&format!("PRAGMA key=\"x'{key}'\";"))
+            .unwrap();
+        db
+    }
+
+    /// The socket ends with this code, as the relay closes it.
+    pub fn close(&mut self, index: usize, code: u16) {
+        self.drop_socket(index);
+        self.peers[index]
+            .inbox
+            .push_back(Input::Disconnected { code: Some(code) });
+    }
 }

@@ -34,6 +34,8 @@ function useSystemText(name: string): (event: SystemEvent) => string {
         return _('chat.sysRequestAccepted');
       case 'devices_changed':
         return _('chat.sysDevicesChanged', { name });
+      case 'old_keys':
+        return _('chat.sysOldKeys', { name });
       case 'new_identity':
         return _('chat.sysNewIdentity', { name });
       case 'new_identity_accepted':

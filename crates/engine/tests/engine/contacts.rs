@@ -1,0 +1,231 @@
+//! People: requests, invite links, blocking, safety numbers.
+
+use crate::world::World;
+use securechat_engine::api::*;
+
+#[test]
+fn a_request_is_accepted_and_texts_go_both_ways_in_order() {
+    let mut world = World::new();
+    let (alice, bob) = (world.peer(false), world.peer(false));
+    world.sign_up(alice, "alice");
+    world.sign_up(bob, "bob");
+    let conversation = world.add(alice, "bob");
+    assert_eq!(
+        world.conversation(alice, conversation).request,
+        RequestState::Unsent
+    );
+    let first = world.text(alice, conversation, "hello bob");
+    let second = world.text(alice, conversation, "are you there?");
+    world.pass(3_000);
+    assert_eq!(
+        world.state(alice, conversation, first),
+        Some(SendState::Sent),
+        "strangers get no receipt"
+    );
+    assert_eq!(
+        world.conversation(alice, conversation).request,
+        RequestState::Outgoing
+    );
+    assert_eq!(world.account(bob).requests, 1);
+    assert_eq!(
+        world.texts(bob, conversation),
+        ["hello bob", "are you there?"]
+    );
+    assert_eq!(world.conversation(bob, conversation).title, "ALICE");
+
+    let answer = world.text(bob, conversation, "I am");
+    world.pass(5_000);
+    assert_eq!(
+        world.texts(alice, conversation),
+        [">hello bob", ">are you there?", "I am"]
+    );
+    assert_eq!(
+        world.conversation(alice, conversation).request,
+        RequestState::None
+    );
+    assert_eq!(world.conversation(alice, conversation).title, "BOB");
+    for id in [first, second] {
+        assert_eq!(
+            world.state(alice, conversation, id),
+            Some(SendState::Delivered)
+        );
+    }
+    assert_eq!(
+        world.state(bob, conversation, answer),
+        Some(SendState::Delivered)
+    );
+    assert_eq!(world.account(alice).pending, 0);
+    assert!(
+        world
+            .relay
+            .mailboxes
+            .values()
+            .all(|mailbox| mailbox.rows.is_empty()),
+        "mailboxes are empty at rest"
+    );
+}
+
+#[test]
+fn blocked_is_silence_and_unblocked_goes_on_without_a_gap() {
+    let mut world = World::new();
+    let (alice, bob, conversation) = world.friends(false);
+    let alice_at_bob = world.contact_of(bob, conversation);
+    world
+        .command(
+            bob,
+            Command::Block {
+                contact_id: alice_at_bob,
+            },
+        )
+        .unwrap();
+    world.pass(3_000);
+    let lost = world.text(alice, conversation, "into the void");
+    world.pass(3_000);
+    assert!(
+        !world
+            .texts(bob, conversation)
+            .contains(&"into the void".to_owned())
+    );
+    // It looks like a message to somebody who is never online.
+    assert_eq!(
+        world.state(alice, conversation, lost),
+        Some(SendState::Sent)
+    );
+    assert_eq!(
+        world.command(
+            bob,
+            Command::SendText {
+                conversation_id: conversation,
+                text: "x".into(),
+                reply_to: None
+            }
+        ),
+        Err(RefusalCode::Blocked)
+    );
+    world
+        .command(
+            bob,
+            Command::Unblock {
+                contact_id: alice_at_bob,
+            },
+        )
+        .unwrap();
+    world.pass(3_000);
+    world.text(alice, conversation, "back again");
+    world.pass(120_000);
+    assert!(
+        world
+            .texts(bob, conversation)
+            .contains(&"back again".to_owned())
+    );
+}
+
+#[test]
+fn a_declined_request_leaves_nothing() {
+    let mut world = World::new();
+    let (alice, bob) = (world.peer(false), world.peer(false));
+    world.sign_up(alice, "alice");
+    world.sign_up(bob, "bob");
+    let conversation = world.add(alice, "bob");
+    world.text(alice, conversation, "please");
+    world.pass(3_000);
+    world
+        .command(
+            bob,
+            Command::DeclineRequest {
+                conversation_id: conversation,
+            },
+        )
+        .unwrap();
+    assert_eq!(world.account(bob).requests, 0);
+    assert_eq!(
+        world.query(
+            bob,
+            Query::Conversation {
+                conversation_id: conversation
+            }
+        ),
+        View::NotFound
+    );
+    world.text(alice, conversation, "pretty please");
+    world.pass(3_000);
+    assert_eq!(
+        world.account(bob).requests,
+        1,
+        "a further request is a request again"
+    );
+}
+
+#[test]
+fn an_invite_link_finds_its_maker() {
+    let mut world = World::new();
+    let (alice, bob) = (world.peer(false), world.peer(false));
+    world.sign_up(alice, "alice");
+    world.sign_up(bob, "bob");
+    let Ok(Reply::InviteLink { link }) = world.command(alice, Command::CreateInviteLink) else {
+        panic!()
+    };
+    let View::InviteLink(view) = world.query(alice, Query::InviteLink) else {
+        panic!()
+    };
+    assert!(view.link.unwrap().active, "the relay has confirmed it");
+    let by = ContactAddress::Link {
+        payload: link.payload,
+    };
+    let Ok(Reply::Conversation {
+        conversation_id, ..
+    }) = world.command(bob, Command::AddContact { by })
+    else {
+        panic!()
+    };
+    world.text(bob, conversation_id, "from your link");
+    world.pass(3_000);
+    assert_eq!(world.texts(alice, conversation_id), ["from your link"]);
+    world.text(alice, conversation_id, "welcome");
+    world.pass(3_000);
+    assert_eq!(world.conversation(bob, conversation_id).title, "ALICE");
+}
+
+#[test]
+fn safety_numbers_are_equal_and_the_code_verifies() {
+    let mut world = World::new();
+    let (alice, bob, conversation) = world.friends(false);
+    let number = |world: &World, index: usize| match world.query(
+        index,
+        Query::SafetyNumber {
+            contact_id: world.contact_of(index, conversation),
+        },
+    ) {
+        View::SafetyNumber(view) => view,
+        other => panic!("{other:?}"),
+    };
+    let (shown, own) = (number(&world, bob), number(&world, alice));
+    assert_eq!(shown.groups, own.groups);
+    assert_eq!(shown.groups.len(), 12);
+    let contact_id = world.contact_of(alice, conversation);
+    let wrong = Command::CheckSafetyQr {
+        contact_id,
+        payload: own.qr,
+    };
+    assert_eq!(
+        world.command(alice, wrong),
+        Ok(Reply::QrChecked { matches: false })
+    );
+    let right = Command::CheckSafetyQr {
+        contact_id,
+        payload: shown.qr,
+    };
+    assert_eq!(
+        world.command(alice, right),
+        Ok(Reply::QrChecked { matches: true })
+    );
+    assert!(matches!(
+        world.conversation(alice, conversation).trust,
+        Trust::Verified { .. }
+    ));
+    assert!(
+        world
+            .lines(alice, conversation)
+            .contains(&SystemEvent::Verified)
+    );
+}
