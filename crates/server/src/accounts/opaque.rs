@@ -73,6 +73,19 @@ impl Server {
                 Code::Internal
             })?;
         let setup = ServerSetup::deserialize(&opened).map_err(|_| Code::Internal)?;
+        if !platform.secrets.is_current(SETUP_SEALED_AS, b"", &stored) {
+            // The former SECRET_KEY may be taken away from here on.
+            let sealed = platform
+                .secrets
+                .seal(SETUP_SEALED_AS, b"", &opened, &platform.rng);
+            platform
+                .directory
+                .execute(
+                    "UPDATE accounts_server SET sealed = $1 WHERE name = 'opaque_setup' AND sealed = $2",
+                    params![sealed, stored],
+                )
+                .await?;
+        }
         Ok(Self { setup })
     }
 

@@ -84,6 +84,15 @@ impl Secrets {
             .ok_or(DoesNotOpen)
     }
 
+    /// Whether the present SECRET_KEY alone opens it. What is kept for long is sealed anew when it does not.
+    pub fn is_current(&self, label: &str, context: &[u8], sealed: &[u8]) -> bool {
+        let alone = Self {
+            current: self.current.clone(),
+            old: None,
+        };
+        alone.open(label, context, sealed).is_ok()
+    }
+
     /// HMAC-SHA-256 over the concatenated parts, for pseudonyms that only this server can make.
     pub fn pseudonym(&self, label: &str, parts: &[&[u8]]) -> [u8; 32] {
         let key = self.key(label);
