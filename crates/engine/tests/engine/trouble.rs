@@ -676,3 +676,33 @@ fn an_unproved_log_head_is_asked_about_once() {
         assert_eq!(notices, 1, "{index}");
     }
 }
+
+/// After a thousand messages both sides bring fresh keys in, at the same time: nothing is lost over it.
+#[test]
+fn both_sides_bring_fresh_keys_in_at_once() {
+    let mut world = World::new();
+    let (alice, bob, conversation) = world.friends(false);
+    for number in 0..1_200 {
+        match number % 100 {
+            60 => world.cut(alice),
+            65 => world.cut(bob),
+            95 => world.uncut(bob),
+            99 => world.uncut(alice),
+            _ => {}
+        }
+        world.text(alice, conversation, &format!("a {number}"));
+        world.text(bob, conversation, &format!("b {number}"));
+        if number % 50 == 0 {
+            world.pass(1_000);
+        }
+    }
+    world.pass(120_000);
+    for index in [alice, bob] {
+        let open = world
+            .timeline(index, conversation)
+            .into_iter()
+            .filter(|item| item.from_me && item.state != Some(SendState::Delivered))
+            .count();
+        assert_eq!(open, 0, "without a receipt at {index}");
+    }
+}
