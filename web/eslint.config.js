@@ -82,7 +82,7 @@ export default tseslint.config(
     rules: { 'no-restricted-globals': ['error', ...effectGlobals] },
   },
   {
-    files: ['*.config.ts', 'gallery/vite.config.ts', 'e2e/*.config.ts', '**/*.d.ts'],
+    files: ['*.config.ts', 'gallery/vite.config.ts', 'e2e/*.config.ts', 'bench/*.config.ts', '**/*.d.ts'],
     rules: { 'import-x/no-default-export': 'off' },
   },
   { files: ['**/*.{js,mjs}'], ...tseslint.configs.disableTypeChecked },

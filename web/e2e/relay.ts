@@ -6,9 +6,9 @@ import { join, resolve } from 'node:path';
 
 const READY_MS = 20_000;
 
-/** `SECURECHAT_BIN`: the server binary. `SECURECHAT_WEB_DIR`: the built web app. */
+/** `SECURECHAT_BIN`: the server binary. `SECURECHAT_WEB_DIR`: the built web app; empty for the one in the binary. */
 const BINARY = resolve(process.env['SECURECHAT_BIN'] ?? '../target/debug/securechat');
-const WEB_DIR = resolve(process.env['SECURECHAT_WEB_DIR'] ?? 'dist');
+const WEB_DIR = process.env['SECURECHAT_WEB_DIR'] ?? 'dist';
 
 export class Relay {
   private process: ChildProcess | null = null;
@@ -26,11 +26,10 @@ export class Relay {
     const readyFile = join(this.data, 'ready.json');
     const ready = openSync(readyFile, 'w');
     const listen = ['--listen', `127.0.0.1:${this.port}`, '--metrics-listen', '127.0.0.1:0'];
-    const child = spawn(
-      BINARY,
-      ['serve', ...listen, '--data', this.data, '--web', WEB_DIR, '--ready-fd', '3'],
-      { stdio: ['ignore', 'pipe', 'pipe', ready] },
-    );
+    const web = WEB_DIR === '' ? [] : ['--web', resolve(WEB_DIR)];
+    const child = spawn(BINARY, ['serve', ...listen, '--data', this.data, ...web, '--ready-fd', '3'], {
+      stdio: ['ignore', 'pipe', 'pipe', ready],
+    });
     closeSync(ready);
     this.process = child;
     for (const stream of [child.stdout, child.stderr]) {

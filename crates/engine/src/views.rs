@@ -65,8 +65,11 @@ pub(crate) fn answer(db: Db<'_>, live: &Live, now: Timestamp, query: Query) -> O
 }
 
 fn storage(db: Db<'_>, live: &Live) -> Outcome<StorageView> {
-    let pages = db.number("PRAGMA page_count", [])?;
-    let page_bytes = db.number("PRAGMA page_size", [])?;
+    // SQLCipher answers `PRAGMA page_size` with a text; in an expression it is a number again.
+    let database_bytes = db.number(
+        "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
+        [],
+    )?;
     Ok(StorageView {
         messages: uint(db.number(
             "SELECT count(*) FROM messages_rows WHERE kind <> 'system'",
@@ -76,7 +79,7 @@ fn storage(db: Db<'_>, live: &Live) -> Outcome<StorageView> {
             "SELECT count(*) FROM conversations_list WHERE shown = 1",
             [],
         )?),
-        database_bytes: uint(pages.saturating_mul(page_bytes)),
+        database_bytes: uint(database_bytes),
         read_only: live.read_only,
     })
 }

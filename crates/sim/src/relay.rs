@@ -352,11 +352,16 @@ impl Socket {
         }
     }
 
-    /// Until that answer, a close, or the end of the socket's task.
+    /// Until that answer, a close, the end of the socket's task, or a window full of deliveries: behind one nothing
+    /// comes before an acknowledgement.
     async fn wait_for(&mut self, awaited: Awaited) {
+        let mut delivered = 0;
         while let Some(frame) = self.from.recv().await {
             let ends = match &frame {
-                Frame::Binary(bytes) => is_answer(bytes, awaited),
+                Frame::Binary(bytes) => {
+                    delivered += usize::from(is_delivery(bytes));
+                    is_answer(bytes, awaited) || delivered == limits::DELIVERY_WINDOW
+                }
                 Frame::Close(_) => true,
                 _ => false,
             };
@@ -407,6 +412,13 @@ fn is_answer(bytes: &[u8], awaited: Awaited) -> bool {
             | (Some(Frame::Drained(_)), Awaited::Drained)
             | (Some(Frame::Accepted(_)), Awaited::Accepted)
             | (Some(Frame::Pong(_)), Awaited::Pong)
+    )
+}
+
+fn is_delivery(bytes: &[u8]) -> bool {
+    matches!(
+        server_frame(bytes),
+        Some(socket::server_frame::Frame::Delivery(_))
     )
 }
 

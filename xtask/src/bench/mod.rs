@@ -2,17 +2,19 @@
 //!
 //! Nothing here judges: a benchmark prints, a person writes the record.
 
+mod engine;
 mod postgres;
 mod process;
 mod relay;
 mod summary;
+mod table;
 
 use anyhow::{Result, bail};
 use clap::Args;
 
 #[derive(Args)]
 pub struct Options {
-    /// relay or idle
+    /// relay, idle, engine or web
     pub name: String,
     /// One short run, within 50 s once built.
     #[arg(long)]
@@ -43,6 +45,8 @@ pub fn run(options: &Options) -> Result<()> {
     match options.name.as_str() {
         "relay" => relay::relay(options),
         "idle" => relay::idle(options),
-        other => bail!("no benchmark {other:?}: relay, idle"),
+        "engine" => engine::engine(options),
+        "web" => engine::web(options),
+        other => bail!("no benchmark {other:?}: relay, idle, engine, web"),
     }
 }

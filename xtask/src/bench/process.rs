@@ -9,13 +9,21 @@ use std::time::{Duration, Instant};
 /// Longest start of a server.
 const START: Duration = Duration::from_secs(30);
 
-/// A folder below the target folder, removed on drop.
+/// A temporary folder, removed on drop.
 pub struct Scratch(PathBuf);
 
 impl Scratch {
     pub fn new(name: &str) -> Result<Self> {
         let path =
             std::env::temp_dir().join(format!("securechat-bench-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        fs::create_dir_all(&path)?;
+        Ok(Self(path))
+    }
+
+    /// On the disk of the target folder: the folder of temporary files may be memory.
+    pub fn on_disk(name: &str) -> Result<Self> {
+        let path = crate::target().join(format!("bench-{name}-{}", std::process::id()));
         let _ = fs::remove_dir_all(&path);
         fs::create_dir_all(&path)?;
         Ok(Self(path))

@@ -27,7 +27,7 @@ impl Summary {
     }
 
     /// Takes one JSON line of a load generator; other lines are passed through to the person.
-    fn line(&mut self, line: &str) {
+    pub fn line(&mut self, line: &str) {
         let Ok(object) = serde_json::from_str::<serde_json::Value>(line) else {
             eprintln!("{line}");
             return;
@@ -50,21 +50,37 @@ impl Summary {
         self.values.entry(key).or_default().push(value);
     }
 
+    /// Everything, in the order of first appearance.
+    pub fn figures(&self) -> Vec<Figure> {
+        let figure = |(system, metric, unit): &(String, String, String)| {
+            let mut values = self.values.get(&(system.clone(), metric.clone()))?.clone();
+            values.sort_by(f64::total_cmp);
+            Some(Figure {
+                system: system.clone(),
+                metric: metric.clone(),
+                unit: unit.clone(),
+                median: median(&values),
+                min: *values.first()?,
+                max: *values.last()?,
+                runs: values.len(),
+            })
+        };
+        self.order.iter().filter_map(figure).collect()
+    }
+
     /// Prints everything, as a table or as JSON lines.
     pub fn print(&self, bench: &str, json: bool) {
-        for (system, metric, unit) in &self.order {
-            let mut values = self
-                .values
-                .get(&(system.clone(), metric.clone()))
-                .cloned()
-                .unwrap_or_default();
-            values.sort_by(f64::total_cmp);
-            let (Some(min), Some(max)) = (values.first(), values.last()) else {
-                continue;
-            };
-            let median = median(&values);
+        for figure in self.figures() {
+            let Figure {
+                system,
+                metric,
+                unit,
+                median,
+                min,
+                max,
+                runs,
+            } = figure;
             if json {
-                let runs = values.len();
                 let line = serde_json::json!({
                     "bench": bench, "system": system, "metric": metric, "value": median, "unit": unit,
                     "min": min, "max": max, "runs": runs,
@@ -75,6 +91,17 @@ impl Summary {
             }
         }
     }
+}
+
+/// All runs of one metric of one system.
+pub struct Figure {
+    pub system: String,
+    pub metric: String,
+    pub unit: String,
+    pub median: f64,
+    pub min: f64,
+    pub max: f64,
+    pub runs: usize,
 }
 
 /// Of sorted values; the mean of the two middle ones when there is no middle.

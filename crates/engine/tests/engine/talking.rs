@@ -302,3 +302,15 @@ fn notifications_come_for_what_is_not_looked_at() {
     world.pass(1_000);
     assert_eq!(world.peers[bob].notified.len(), 1);
 }
+
+#[test]
+fn an_encrypted_store_tells_what_it_holds() {
+    let mut world = World::new();
+    let (_, bob, conversation) = world.friends(true);
+    world.text(bob, conversation, "hello alice");
+    let View::Storage(stored) = world.query(bob, Query::Storage) else {
+        panic!("no answer");
+    };
+    assert_eq!((stored.messages, stored.conversations), (2, 1));
+    assert!(stored.database_bytes > 4096, "{}", stored.database_bytes);
+}
