@@ -11,6 +11,7 @@ use crate::shell::{Output, Topic};
 use crate::store::rows::int;
 use crate::{inbox, outbox, prekeys, requests};
 use rusqlite::params;
+use securechat_proto::b64::Bytes;
 use securechat_proto::wire::Message;
 use securechat_proto::wire::socket::{self, client_frame, server_frame};
 use securechat_proto::{Timestamp, close_code, limits};
@@ -284,7 +285,16 @@ pub(crate) fn on_disconnected(cx: &mut Cx<'_>, code: Option<u16>) -> Outcome<()>
 }
 
 /// One frame from the relay. What does not decode is dropped: it changes nothing and stops nothing.
-pub(crate) fn on_frame(cx: &mut Cx<'_>, bytes: &[u8]) -> Outcome<()> {
+/// Frames in their order; the last acknowledgement stands for all before it.
+pub(crate) fn on_frames(cx: &mut Cx<'_>, frames: &[Bytes]) -> Outcome<()> {
+    frames.iter().try_for_each(|bytes| on_frame(cx, &bytes.0))?;
+    if let Some(cursor) = cx.acknowledged.take() {
+        frame(cx, client_frame::Frame::Ack(socket::Ack { cursor }));
+    }
+    Ok(())
+}
+
+fn on_frame(cx: &mut Cx<'_>, bytes: &[u8]) -> Outcome<()> {
     if bytes.len() > limits::SOCKET_FRAME_BYTES_MAX {
         return inbox::count(cx, "frame_too_large");
     }

@@ -64,6 +64,8 @@ pub(crate) struct Cx<'a> {
     pub command_id: Option<u32>,
     /// Rows with text were deleted: the write-ahead log is emptied after the commit.
     pub deleted: bool,
+    /// The cursor up to which deliveries are kept here, to be told to the relay.
+    pub acknowledged: Option<Vec<u8>>,
     out: Vec<Output>,
     changed: BTreeSet<Topic>,
 }
@@ -84,6 +86,7 @@ impl<'a> Cx<'a> {
             ids,
             command_id: None,
             deleted: false,
+            acknowledged: None,
             out: Vec::new(),
             changed: BTreeSet::new(),
         }

@@ -239,7 +239,8 @@ fn take(cx: &mut Cx<'_>, input: Input) -> Outcome<()> {
         }
         Input::Connected => connection::on_connected(cx),
         Input::Disconnected { code } => connection::on_disconnected(cx, code),
-        Input::Frame { bytes } => connection::on_frame(cx, &bytes.0),
+        Input::Frame { bytes } => connection::on_frames(cx, &[bytes]),
+        Input::Frames { frames } => connection::on_frames(cx, &frames),
         Input::Response {
             request_id,
             status,

@@ -28,7 +28,7 @@ use securechat_proto::api::HandleInfo;
 use securechat_proto::wire::Message;
 use securechat_proto::wire::content::Content;
 use securechat_proto::wire::content::content::Body;
-use securechat_proto::wire::socket::{self, Delivery};
+use securechat_proto::wire::socket::Delivery;
 use securechat_proto::{
     ContentId, ConversationId, DeviceId, EnvelopeId, Fingerprint, Timestamp, limits,
 };
@@ -78,10 +78,7 @@ pub(crate) fn on_delivery(cx: &mut Cx<'_>, delivery: Delivery) -> Outcome<()> {
     if !delivery.cursor.is_empty() {
         cx.db
             .run("UPDATE store_state SET cursor = ?1", [&delivery.cursor])?;
-        let ack = socket::Ack {
-            cursor: delivery.cursor,
-        };
-        crate::connection::frame(cx, socket::client_frame::Frame::Ack(ack));
+        cx.acknowledged = Some(delivery.cursor);
     }
     Ok(())
 }

@@ -20,6 +20,8 @@ pub enum Input {
     Disconnected { code: Option<u16> },
     /// One binary frame from the socket.
     Frame { bytes: Bytes },
+    /// Several that came while the engine was at work, in their order: one transaction and one flush for all of them.
+    Frames { frames: Vec<Bytes> },
     /// Answer to an [`Output::Request`].
     Response {
         request_id: RequestId,

@@ -22,6 +22,37 @@ fn count(
 }
 
 #[test]
+fn frames_that_came_together_are_kept_and_acknowledged_together() {
+    let mut world = World::new();
+    let (alice, bob, conversation) = world.friends(true);
+    world.pass(60_000);
+    world.cut(bob);
+    let sent: Vec<_> = (0..20)
+        .map(|number| {
+            world.text(
+                alice,
+                conversation,
+                &format!("while you were away {number}"),
+            )
+        })
+        .collect();
+    world.peers[bob].together = true;
+    world.uncut(bob);
+    let expected: Vec<String> = (0..20)
+        .map(|number| format!("while you were away {number}"))
+        .collect();
+    assert_eq!(world.texts(bob, conversation)[1..], expected);
+    let device = world.account(bob).device_id.unwrap();
+    assert_eq!(world.relay.mailboxes[&device].rows.len(), 0, "acknowledged");
+    for id in sent {
+        assert_eq!(
+            world.state(alice, conversation, id),
+            Some(SendState::Delivered)
+        );
+    }
+}
+
+#[test]
 fn written_offline_is_sent_when_the_network_is_back() {
     let mut world = World::new();
     let (alice, bob, conversation) = world.friends(false);

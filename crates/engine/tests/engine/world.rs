@@ -21,6 +21,8 @@ pub struct Peer {
     pub erased: bool,
     next_command: u32,
     opened: u8,
+    /// Frames that wait are fed in one input, as a browser under load does.
+    pub together: bool,
     /// Kill the engine when this many inputs more were handled.
     pub die_after: Option<u32>,
 }
@@ -31,6 +33,23 @@ pub struct World {
     pub now: Timestamp,
     sockets: u64,
     folder: tempfile::TempDir,
+}
+
+impl Peer {
+    fn next_input(&mut self) -> Option<Input> {
+        let mut frames = vec![];
+        while self.together
+            && let Some(Input::Frame { bytes }) = self.inbox.front()
+        {
+            frames.push(bytes.clone());
+            self.inbox.pop_front();
+        }
+        if frames.is_empty() {
+            self.inbox.pop_front()
+        } else {
+            Some(Input::Frames { frames })
+        }
+    }
 }
 
 impl World {
@@ -65,6 +84,7 @@ impl World {
             erased: false,
             next_command: 0,
             opened: 0,
+            together: false,
             die_after: None,
         });
         self.open(index);
@@ -233,7 +253,7 @@ impl World {
                             bytes: bytes.into(),
                         }));
                 }
-                if let Some(input) = self.peers[index].inbox.pop_front() {
+                if let Some(input) = self.peers[index].next_input() {
                     self.feed(index, input);
                     busy = true;
                 }

@@ -7,4 +7,4 @@ import type { RequestId } from "./RequestId";
 /**
  * What a shell feeds in. One input is one transaction.
  */
-export type Input = { "type": "command", command_id: number, command: Command, } | { "type": "connected" } | { "type": "disconnected", code: number | null, } | { "type": "frame", bytes: Bytes, } | { "type": "response", request_id: RequestId, status: number, body: Bytes, } | { "type": "request_failed", request_id: RequestId, } | { "type": "tick" } | { "type": "online" } | { "type": "focus", conversation_id: ConversationId | null, };
+export type Input = { "type": "command", command_id: number, command: Command, } | { "type": "connected" } | { "type": "disconnected", code: number | null, } | { "type": "frame", bytes: Bytes, } | { "type": "frames", frames: Array<Bytes>, } | { "type": "response", request_id: RequestId, status: number, body: Bytes, } | { "type": "request_failed", request_id: RequestId, } | { "type": "tick" } | { "type": "online" } | { "type": "focus", conversation_id: ConversationId | null, };

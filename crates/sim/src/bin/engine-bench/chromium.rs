@@ -237,7 +237,8 @@ async fn serve(shared: Arc<Shared>) -> Result<u16> {
 }
 
 const SCRIPT: &str = "text/javascript";
-const PAGE_HTML: &str = "<!doctype html><title>bench</title><script type=module src=/page.js></script>";
+const PAGE_HTML: &str =
+    "<!doctype html><title>bench</title><script type=module src=/page.js></script>";
 const PAGE_JS: &str = include_str!("page.js");
 const WORKER_JS: &str = include_str!("worker.js");
 

@@ -137,13 +137,14 @@ impl First {
             },
         )?;
         let entries = db
-            .prepare("SELECT entry FROM identities_entries WHERE fingerprint = ?1 ORDER BY sequence")?
+            .prepare(
+                "SELECT entry FROM identities_entries WHERE fingerprint = ?1 ORDER BY sequence",
+            )?
             .query_map([&fingerprint], |row| row.get(0))?
             .collect::<rusqlite::Result<_>>()?;
-        let access_token =
-            db.query_row("SELECT access_token FROM account_session", [], |row| {
-                row.get(0)
-            })?;
+        let access_token = db.query_row("SELECT access_token FROM account_session", [], |row| {
+            row.get(0)
+        })?;
         Ok(Self {
             account_id,
             keys: DeviceKeys::from_stored(&keys).context("device keys")?,

@@ -40,11 +40,7 @@ pub fn chromium(fixtures: &Path, module: &Path, messages: usize) -> Result<PathB
 }
 
 /// Where disks are slow to flush, a fixture is made in memory and then copied.
-fn kept(
-    fixtures: &Path,
-    name: &str,
-    make: impl FnOnce(&Path) -> Result<()>,
-) -> Result<PathBuf> {
+fn kept(fixtures: &Path, name: &str, make: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
     let folder = fixtures.join(name);
     let complete = folder.join("complete");
     if complete.exists() {
@@ -60,7 +56,11 @@ fn kept(
             .tempdir_in(memory)?;
         make(workshop.path())?;
         let source = format!("{}/.", workshop.path().display());
-        let copied = Process::new("cp").arg("-a").arg(source).arg(&folder).status()?;
+        let copied = Process::new("cp")
+            .arg("-a")
+            .arg(source)
+            .arg(&folder)
+            .status()?;
         ensure!(copied.success(), "the fixture was not copied");
     } else {
         make(&folder)?;

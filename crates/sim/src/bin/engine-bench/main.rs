@@ -22,7 +22,11 @@ use tasks::Amounts;
 #[derive(Parser)]
 struct Arguments {
     /// native, chromium, vodozemac
-    #[arg(long, value_delimiter = ',', default_value = "native,chromium,vodozemac")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "native,chromium,vodozemac"
+    )]
     systems: Vec<String>,
     /// Folder for the stores of this round, on the disk that is measured.
     #[arg(long)]

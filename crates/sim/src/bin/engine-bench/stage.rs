@@ -16,8 +16,10 @@ use std::time::{Duration, Instant};
 
 /// 2026-01-01: any fixed date will do.
 const START: Timestamp = Timestamp(1_767_225_600_000);
-/// Inputs handed to a device in one call; fewer than what a relay sends unacknowledged.
-const AT_ONCE: usize = 200;
+/// Inputs handed to a device in one call.
+const AT_ONCE: usize = 16;
+/// Frames of one input: as many as the browser's worker takes.
+const FRAMES_AT_ONCE: usize = 32;
 /// More rounds than anything here needs: a stage that does not come to rest is an error, not a hang.
 const ROUNDS_MAX: usize = 20_000;
 /// Real time after which the relay counts as stuck.
@@ -37,6 +39,24 @@ struct Side {
     spent_ms: f64,
     /// What this device sent since its last command.
     frames: Vec<Vec<u8>>,
+}
+
+impl Side {
+    /// Frames that wait together are one input.
+    fn next_input(&mut self) -> Option<Input> {
+        let mut frames = Vec::new();
+        while frames.len() < FRAMES_AT_ONCE
+            && let Some(Input::Frame { .. }) = self.inbox.front()
+            && let Some(Input::Frame { bytes }) = self.inbox.pop_front()
+        {
+            frames.push(bytes);
+        }
+        if frames.is_empty() {
+            self.inbox.pop_front()
+        } else {
+            Some(Input::Frames { frames })
+        }
+    }
 }
 
 pub struct Stage {
@@ -243,8 +263,8 @@ impl Stage {
             self.collect();
             let mut is_quiet = true;
             for index in 0..self.sides.len() {
-                let inbox = &mut self.sides[index].inbox;
-                let batch: Vec<Input> = inbox.drain(..inbox.len().min(AT_ONCE)).collect();
+                let side = &mut self.sides[index];
+                let batch: Vec<Input> = (0..AT_ONCE).map_while(|_| side.next_input()).collect();
                 if !batch.is_empty() {
                     is_quiet = false;
                     self.feed(Who(index), batch)?;

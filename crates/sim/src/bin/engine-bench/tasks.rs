@@ -41,7 +41,15 @@ pub fn writing(
 
     let friends = first_messages(system, &mut stage, us, amounts)?;
     let (friend, conversation_id) = *friends.first().context("a friend")?;
-    send(system, "send_1_ms", &mut stage, us, conversation_id, 1, amounts)?;
+    send(
+        system,
+        "send_1_ms",
+        &mut stage,
+        us,
+        conversation_id,
+        1,
+        amounts,
+    )?;
     receive(system, &mut stage, us, friend, conversation_id, amounts)?;
 
     let store = folder.join("many-devices.db");
@@ -72,15 +80,15 @@ pub fn writing(
     let mut left = amounts.backlog;
     while left > 0 {
         let step = STEP.min(left);
-        let texts = (0..step).map(|_| words::text(&mut dice, TEXT_BYTES)).collect();
+        let texts = (0..step)
+            .map(|_| words::text(&mut dice, TEXT_BYTES))
+            .collect();
         stage.say_all(friend, conversation_id, texts)?;
         left -= step;
     }
     stage.take_spent(us);
     stage.open(us)?;
-    stage.settle_until(|stage| {
-        Ok(unread(stage, us, conversation_id)? as usize == all)
-    })?;
+    stage.settle_until(|stage| Ok(unread(stage, us, conversation_id)? as usize == all))?;
     let spent = stage.take_spent(us);
     let name = format!("backlog_{}_ms", amounts.backlog);
     print(system, &name, spent, "ms");
@@ -107,12 +115,7 @@ fn first_messages(
         stage.accept(us, friend, conversation_id)?;
         friends.push((friend, conversation_id));
     }
-    print(
-        system,
-        "session_start_ms",
-        Times::of(times).median(),
-        "ms",
-    );
+    print(system, "session_start_ms", Times::of(times).median(), "ms");
     Ok(friends)
 }
 
