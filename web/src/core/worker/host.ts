@@ -19,6 +19,8 @@ const REQUEST_MS = 30_000;
 const RESPONSE_BYTES_MAX = 2 * 1024 * 1024;
 /** `architecture.md` section 10: a socket frame is at most 128 KiB. */
 const FRAME_BYTES_MAX = 128 * 1024;
+/** Frames of one transaction: it is one flush for all of them, and keeps nobody who taps waiting for long. */
+const FRAMES_AT_ONCE = 32;
 /** Longer timers overflow to zero; the engine is asked again when this one ends. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
@@ -38,6 +40,10 @@ export class Host {
   private commands = new Map<number, (result: CommandResult | null) => void>();
   private nextCommand = 1;
   private stopped = false;
+  /** Frames that came since the engine was fed last. */
+  private arrived: string[] = [];
+  /** Its turn comes after whatever the socket has already handed to this worker. */
+  private readonly turn = new MessageChannel();
 
   constructor(
     private readonly engine: EngineModule,
@@ -47,6 +53,7 @@ export class Host {
     // The engine decides when to try again; these only tell it that trying may help now, or that it is pointless.
     globalThis.addEventListener('online', () => this.feed({ type: 'online' }), { signal });
     globalThis.addEventListener('offline', () => this.dropSocket(), { signal });
+    this.turn.port1.onmessage = () => this.feedFrames();
   }
 
   /** Lets the engine emit everything that is still open. */
@@ -88,6 +95,7 @@ export class Host {
     this.stopped = true;
     clearTimeout(this.timer);
     this.stopping.abort();
+    this.turn.port1.close();
     this.dropSocket();
     for (const id of [...this.commands.keys()]) this.answer(id, null);
   }
@@ -108,6 +116,12 @@ export class Host {
     if (topics.length > 0) this.events.changed(topics);
     this.armTimer();
     return true;
+  }
+
+  private feedFrames(): void {
+    const frames = this.arrived;
+    this.arrived = [];
+    if (frames.length > 0) this.feed({ type: 'frames', frames });
   }
 
   private carryOut(output: Output, topics: Topic[]): void {
@@ -175,10 +189,13 @@ export class Host {
         socket.close(4000);
         return;
       }
-      this.feed({ type: 'frame', bytes: encode(new Uint8Array(data)) });
+      this.arrived.push(encode(new Uint8Array(data)));
+      if (this.arrived.length === 1) this.turn.port2.postMessage(null);
+      if (this.arrived.length >= FRAMES_AT_ONCE) this.feedFrames();
     };
     socket.onclose = (event) => {
       if (this.socket !== socket) return;
+      this.feedFrames();
       this.socket = null;
       // 1005 and 1006 are the browser's own words for "no code".
       const code = event.code === 1005 || event.code === 1006 ? null : event.code;
@@ -191,6 +208,8 @@ export class Host {
     const socket = this.socket;
     if (!socket) return;
     this.socket = null;
+    // What the relay sent is not lost: it is not acknowledged, and comes again.
+    this.arrived = [];
     socket.onopen = socket.onmessage = socket.onclose = null;
     socket.close(1000);
     queueMicrotask(() => this.feed({ type: 'disconnected', code: null }));
