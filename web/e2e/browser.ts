@@ -3,16 +3,7 @@
  * with every interaction counted and every violation of the content policy noted.
  */
 import { execFileSync } from 'node:child_process';
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BrowserContext, chromium, type Locator, type Page } from '@playwright/test';
@@ -156,7 +147,7 @@ export class Browser {
     for (const folder of folders) rmSync(folder, { recursive: true });
   }
 
-  /** A copy of the whole profile, as a backup of the disk would make it; put back with `restore`. Both need it closed. */
+  /** A copy of the whole profile, as a backup of the disk would make it; `restore` puts it back. Both need it closed. */
   copy(): string {
     const folder = `${this.profile}-copy`;
     cpSync(this.profile, folder, { recursive: true, verbatimSymlinks: true });
@@ -164,8 +155,8 @@ export class Browser {
   }
 
   restore(copy: string): void {
-    rmSync(this.profile, { recursive: true });
-    renameSync(copy, this.profile);
+    rmSync(this.profile, { recursive: true, maxRetries: 5, retryDelay: 100 });
+    cpSync(copy, this.profile, { recursive: true, verbatimSymlinks: true });
   }
 
   /** The files of the encrypted store, as they lie in the profile. */

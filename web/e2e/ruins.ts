@@ -5,12 +5,13 @@
 import { expect, type Page } from '@playwright/test';
 import type { BootFailure } from '../src/core/state';
 import type { Browser } from './browser';
+import { text } from './texts';
 
 const MODULE = /\.wasm$/;
 /** The service worker answers everything else with the app. */
 const WITHOUT_APP = '/healthz';
 /** The pool of files below the encrypted store. What says which file and which key stands in the first pages. */
-const POOL = { folder: 'securechat', first: 16 * 1024 };
+const POOL = { folder: 'securechat', database: '/store.db', first: 16 * 1024 };
 
 /** `no_storage` is a setting of the browser: `keepsNothing` in browser.ts. */
 export type Ruin = Exclude<BootFailure, 'no_storage'>;
@@ -33,7 +34,7 @@ export async function ruin(browser: Browser, kind: Ruin): Promise<void> {
       await changeVault(page, 'gone');
       break;
     case 'corrupt':
-      await onFiles(page, 'overwrite');
+      await overwrite(browser);
       break;
     case 'evicted':
       await browser.close();
@@ -58,20 +59,36 @@ async function away(browser: Browser): Promise<Page> {
   return page;
 }
 
-/** `try`: can they be written? `hold`: keep them open for writing. `overwrite`: noise over what they hold. */
+/**
+ * A log cut short is an older store, not a damaged one: the noise must hit the database itself, which holds something
+ * only after the app was left in peace.
+ */
+async function overwrite(browser: Browser): Promise<void> {
+  await expect(async () => {
+    if ((await onFiles(browser.page, 'overwrite')) === 'done') return;
+    await browser.page.goto(browser.address);
+    await expect(browser.page.getByRole('button', { name: text('chats.new') })).toBeVisible();
+    await away(browser);
+    throw new Error('not yet');
+  }).toPass();
+}
+
+/** `try`: can they be written? `hold`: keep them open for writing. `overwrite`: noise over the database. */
 function onFiles(page: Page, task: 'try' | 'hold' | 'overwrite'): Promise<'done' | 'in use'> {
   return page.evaluate(
     async ({ task, pool }) => {
       const writers: FileSystemWritableFileStream[] = [];
+      let overwritten = false;
       try {
         // The list first: a file that is being written lies beside itself under another name.
         for (const file of await files()) {
           const { size } = await file.getFile();
           const writer = await file.createWritable({ keepExistingData: true });
           writers.push(writer);
-          if (task !== 'overwrite' || size <= pool.first) continue;
+          if (task !== 'overwrite' || size <= pool.first || (await nameOf(file)) !== pool.database) continue;
           const noise = new Uint8Array(size - pool.first).fill(7);
           await writer.write({ type: 'write', position: pool.first, data: noise });
+          overwritten = true;
         }
       } catch (error) {
         await Promise.all(writers.map((writer) => writer.abort()));
@@ -82,7 +99,13 @@ function onFiles(page: Page, task: 'try' | 'hold' | 'overwrite'): Promise<'done'
       if (task === 'hold') (globalThis as { held?: unknown }).held = writers;
       else if (task === 'overwrite') await Promise.all(writers.map((writer) => writer.close()));
       else await Promise.all(writers.map((writer) => writer.abort()));
-      return 'done';
+      return task !== 'overwrite' || overwritten ? 'done' : 'in use';
+
+      /** Each file of the pool begins with the path it stands for. */
+      async function nameOf(file: FileSystemFileHandle): Promise<string> {
+        const start = await (await file.getFile()).slice(0, 512).text();
+        return start.split('\0')[0] ?? '';
+      }
 
       async function files(): Promise<FileSystemFileHandle[]> {
         const root = await navigator.storage.getDirectory();

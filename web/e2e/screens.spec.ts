@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Page } from '@playwright/test';
-import { Cast, lastScreens, missingRoutes, screens } from './screens';
+import { Cast } from './cast';
+import { lastScreens, missingRoutes, screens } from './screens';
 import { Person } from './person';
 import { text } from './texts';
 import { expect, test } from './world';
@@ -35,6 +36,7 @@ test('no screen has a serious accessibility finding or scrolls sideways at 320 p
     for (const screen of width === 320 ? [...screens, ...lastScreens] : screens) {
       await test.step(`${screen.name} at ${width}`, async () => {
         const page = await cast.show(screen);
+        await page.setViewportSize({ width, height });
         for (const finding of await findings(page)) {
           faults.push(`${screen.name} at ${width}: ${finding.id}: ${finding.nodes[0]?.html ?? ''}`);
         }
@@ -81,6 +83,7 @@ async function findings(page: Page): Promise<Finding[]> {
     };
     const result = await axe.run({
       runOnly: { type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] },
+      rules: { 'landmark-one-main': { enabled: true } },
     });
     return result.violations.map(({ id, impact, nodes }) => ({
       id,
@@ -88,7 +91,9 @@ async function findings(page: Page): Promise<Finding[]> {
       nodes: nodes.map(({ html }) => ({ html })),
     }));
   });
-  return all.filter(({ impact }) => impact === 'serious' || impact === 'critical');
+  return all.filter(
+    ({ id, impact }) => impact === 'serious' || impact === 'critical' || id === 'landmark-one-main',
+  );
 }
 
 /** Presses Tab until the control of that name has the focus. */

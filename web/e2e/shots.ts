@@ -1,7 +1,8 @@
 /** Pictures of every screen x {1280, 390, 320} x {light, dark}, with real data: `npm run shots`. */
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { Cast, lastScreens, missingRoutes, screens, settled } from './screens';
+import { Cast, settled } from './cast';
+import { lastScreens, missingRoutes, screens } from './screens';
 import { expect, test } from './world';
 
 const FOLDER = resolve(process.env['SHOTS_DIR'] ?? 'test-results/shots');
@@ -22,9 +23,10 @@ test('screenshots of every screen and state', async ({ world }) => {
   for (const screen of wanted) {
     await test.step(screen.name, async () => {
       for (const { width, height } of sizes) {
-        const { page } = cast.people[screen.who];
+        await cast.people[screen.who].page.setViewportSize({ width, height });
+        const page = await cast.show(screen);
+        // It may be another page than before.
         await page.setViewportSize({ width, height });
-        await cast.show(screen);
         for (const scheme of ['light', 'dark'] as const) {
           await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
           // The page hears of the scheme a moment later, and colours move to it.

@@ -109,12 +109,16 @@ export function SignedIn({
     shortcuts: () => setSheet(true),
   });
 
+  const nothingOpen = (
+    <NoChatSelected newChatKeys={keyLabel('newChat', onMac)} onCopyLink={() => void copyInvite()} />
+  );
   const chats = (
     <ChatListPane
       selected={openChat}
       requests={account.requests}
       kitMissing={!account.kit_taken}
       notices={<Notices account={account} />}
+      firstSteps={nothingOpen}
       searchShortcut={keyLabel('quickSwitch', onMac)}
     />
   );
@@ -136,9 +140,6 @@ export function SignedIn({
       onSearchOpen={(open) => setSearchIn(open ? id : undefined)}
       onCopy={copyQuietly}
     />
-  );
-  const nothingOpen = (
-    <NoChatSelected newChatKeys={keyLabel('newChat', onMac)} onCopyLink={() => void copyInvite()} />
   );
   const adding = (
     <AddContactPage

@@ -367,13 +367,24 @@ export class Leader {
     this.leave();
     // The key first: without it the files are noise, whatever happens to them.
     await deleteVault();
-    const root = await navigator.storage.getDirectory();
+    await removePool();
+    this.events.restart({ crashed: false, memory: false, everyone: true });
+  }
+}
+
+/** The files were let go a moment ago, which a browser may notice later. */
+async function removePool(): Promise<void> {
+  const root = await navigator.storage.getDirectory();
+  for (let tries = 1; ; tries += 1) {
     try {
       await root.removeEntry(POOL_FOLDER, { recursive: true });
+      return;
     } catch (thrown) {
-      if (!(thrown instanceof DOMException && thrown.name === 'NotFoundError')) throw thrown;
+      const name = thrown instanceof DOMException ? thrown.name : '';
+      if (name === 'NotFoundError') return;
+      if (name !== 'NoModificationAllowedError' || tries >= INSTALL_TRIES_MAX) throw thrown;
+      await new Promise((resolve) => setTimeout(resolve, INSTALL_RETRY_MS));
     }
-    this.events.restart({ crashed: false, memory: false, everyone: true });
   }
 }
 

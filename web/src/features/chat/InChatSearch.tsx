@@ -1,5 +1,5 @@
 import { useLingui } from '@lingui/react';
-import { ChevronDown, ChevronUp } from 'lucide-react';
+import { ChevronDown, ChevronUp, X } from 'lucide-react';
 import { useDeferredValue, useEffect, useState } from 'react';
 import { useQuery } from '../../core/hooks';
 import { Button } from '../../ui/Button';
@@ -35,8 +35,8 @@ export function InChatSearch({
     if (hits.length > 0) setStep((at + by + hits.length) % hits.length);
   };
   return (
-    <div className="flex shrink-0 flex-wrap items-center gap-x-2 gap-y-1 border-b border-divider bg-surface px-3 py-1.5 md:px-5">
-      <div className="min-w-40 flex-1">
+    <div className="flex shrink-0 flex-wrap items-center gap-x-1 gap-y-1 border-b border-divider bg-surface px-3 py-1.5 md:gap-x-2 md:px-5">
+      <div className="min-w-30 flex-1 md:min-w-40">
         <SearchField
           label={_('chat.searchHere')}
           value={text}
@@ -70,9 +70,12 @@ export function InChatSearch({
         disabled={hits.length < 2}
         onClick={() => go(-1)}
       />
-      <Button variant="ghost" onClick={onClose}>
+      <Button variant="ghost" onClick={onClose} className="max-md:hidden">
         {_('ui.done')}
       </Button>
+      <span className="md:hidden">
+        <IconButton icon={X} label={_('ui.done')} onClick={onClose} />
+      </span>
     </div>
   );
 }

@@ -7,6 +7,7 @@ import { useQuery } from '../../core/hooks';
 import type { ChatFilter } from '../../core/generated/ChatFilter';
 import type { ChatItem } from '../../core/generated/ChatItem';
 import { Badge } from '../../ui/Badge';
+import { classes } from '../../ui/classes';
 import { ChatRow, ChatRowSkeleton } from '../../ui/ChatRow';
 import { Chip } from '../../ui/Chip';
 import { IconButton } from '../../ui/IconButton';
@@ -21,12 +22,15 @@ export function ChatListPane({
   requests,
   kitMissing,
   notices,
+  firstSteps,
   searchShortcut,
 }: {
   selected: string | undefined;
   requests: number;
   kitMissing: boolean;
   notices: ReactNode;
+  /** What to do while there is no chat; where there is room, it stands beside the list instead. */
+  firstSteps: ReactNode;
   searchShortcut: string;
 }) {
   const { _ } = useLingui();
@@ -45,7 +49,8 @@ export function ChatListPane({
       <PaneHeader title={_('chats.title')}>
         <IconButton icon={SquarePen} label={_('chats.new')} onClick={() => void navigate('/new')} />
       </PaneHeader>
-      {notices}
+      {/* What is announced stands clear of the search below it. */}
+      <div className="shrink-0 has-[>*]:pb-3">{notices}</div>
       <div className="flex shrink-0 flex-col gap-2 px-3 pb-2">
         <div data-search>
           <SearchField label={_('chats.search')} value={text} onChange={setText} shortcut={searchShortcut} />
@@ -86,7 +91,7 @@ export function ChatListPane({
               detail={_('chats.saveKitDetail')}
             />
           )}
-          <ChatList items={items} selected={selected} filter={filter} />
+          <ChatList items={items} selected={selected} filter={filter} firstSteps={firstSteps} />
         </>
       )}
     </>
@@ -124,10 +129,12 @@ function ChatList({
   items,
   selected,
   filter,
+  firstSteps,
 }: {
   items: ChatItem[] | undefined;
   selected: string | undefined;
   filter: ChatFilter;
+  firstSteps: ReactNode;
 }) {
   const { _ } = useLingui();
   const toRow = useChatRow();
@@ -142,13 +149,18 @@ function ChatList({
     );
   if (items.length === 0)
     return (
-      <p className="px-5 py-3 text-13 text-text-2">
-        {filter === 'all'
-          ? _('chats.emptyAll')
-          : filter === 'unread'
-            ? _('chats.emptyUnread')
-            : _('chats.emptyArchived')}
-      </p>
+      <>
+        <p className={classes('px-5 py-3 text-13 text-text-2', filter === 'all' && 'max-md:hidden')}>
+          {filter === 'all'
+            ? _('chats.emptyAll')
+            : filter === 'unread'
+              ? _('chats.emptyUnread')
+              : _('chats.emptyArchived')}
+        </p>
+        {filter === 'all' && (
+          <div className="flex min-h-0 flex-1 overflow-y-auto md:hidden">{firstSteps}</div>
+        )}
+      </>
     );
   return (
     <nav

@@ -30,7 +30,7 @@ export function NoChatSelected({ newChatKeys, onCopyLink }: { newChatKeys: strin
           <Button variant="outline" icon={QrCode} onClick={() => void navigate('/add')} className="min-h-11">
             {_('chats.showQr')}
           </Button>
-          <p className="mt-4 w-full text-13">
+          <p className="mt-4 w-full text-13 max-md:hidden">
             {_('chats.orHandle')}{' '}
             <button type="button" onClick={() => void navigate('/add')} className="ms-1">
               <Kbd keys={newChatKeys} />

@@ -1,0 +1,10 @@
+import { chromium } from '@playwright/test';
+import { writeFileSync } from 'node:fs';
+const [out, width, ...names] = process.argv.slice(2);
+const html = `<body style="margin:0;background:#f0f;display:flex;flex-wrap:wrap;gap:8px;width:${width}px">` + names.map((n) => `<img style="display:block" src="file:///work/wt/web/target/shots/${n}.png">`).join('') + '</body>';
+writeFileSync('/tmp/log/dbg/sheet.html', html);
+const b = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu', '--allow-file-access-from-files'] });
+const p = await b.newPage({ viewport: { width: Number(width), height: 600 } });
+await p.goto('file:///tmp/log/dbg/sheet.html');
+await p.screenshot({ path: out, fullPage: true });
+await b.close();
