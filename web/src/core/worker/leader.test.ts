@@ -86,13 +86,13 @@ describe('opening', () => {
     ['full', 'full'],
     ['corrupt', 'corrupt'],
   ])('files that are %s', async (thrown, kind) => {
-    const { leader } = await lead({ install_pool: () => Promise.reject(thrown) });
+    const { leader } = await lead({ install_pool: vi.fn().mockRejectedValue(thrown) });
     expect(leader.facts.boot).toEqual({ state: 'failed', kind });
   });
 
   test('files that another window holds are waited for, and then said to be held', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-    const install = vi.fn(() => Promise.reject('in_use'));
+    const install = vi.fn().mockRejectedValue('in_use');
     const opening = lead({ install_pool: install });
     await vi.advanceTimersByTimeAsync(2_000);
     vi.useRealTimers();
@@ -244,9 +244,9 @@ describe('locking', () => {
 
 describe('memory and erasing', () => {
   test('memory is offered only where there is no storage', async () => {
-    const full = await lead({ install_pool: () => Promise.reject('full') });
+    const full = await lead({ install_pool: vi.fn().mockRejectedValue('full') });
     expect(await operate(full, { op: 'use_memory' })).toEqual({ ok: false, reason: 'failed' });
-    const none = await lead({ install_pool: () => Promise.reject('no_storage') });
+    const none = await lead({ install_pool: vi.fn().mockRejectedValue('no_storage') });
     expect(await operate(none, { op: 'use_memory' })).toEqual({ ok: true });
     expect(none.restarts).toEqual([{ crashed: false, memory: true, everyone: false }]);
     const memory = await lead({}, { memory: true });
