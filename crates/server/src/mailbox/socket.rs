@@ -28,11 +28,16 @@ const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 /// Events handled before the socket is flushed: several frames leave in one write.
 const EVENTS_PER_FLUSH: usize = 64;
 
-/// Takes the upgrade with the small buffers that keep an idle socket at a few kilobytes (the default is 128 KiB).
+/// A read takes this much at most; the buffer lives as long as its socket, and the library's own choice is 128 KiB.
+const READ_BUFFER_BYTES: usize = 4096;
+/// Frames gather up to here before they are written; nothing is reserved in advance.
+const WRITE_BUFFER_BYTES: usize = 16 * 1024;
+
+/// Takes the upgrade with the small buffers that keep an idle socket at a few kilobytes.
 pub fn accept(mailbox: Mailbox, upgrade: WebSocketUpgrade) -> Response {
     upgrade
-        .read_buffer_size(4096)
-        .write_buffer_size(0)
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(WRITE_BUFFER_BYTES)
         .max_frame_size(SOCKET_FRAME_BYTES_MAX)
         .max_message_size(SOCKET_FRAME_BYTES_MAX)
         .on_upgrade(move |socket: WebSocket| serve(mailbox, socket))

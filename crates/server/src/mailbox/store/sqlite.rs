@@ -40,10 +40,10 @@ struct Memory {
     tokens: HashMap<(AccountId, TokenHash), TokenFacts>,
     /// Submits remembered for a device since its memory was last trimmed.
     submits: HashMap<DeviceId, usize>,
-    /// Accounts with a mailbox that grew in the open transaction.
-    changed: Vec<AccountId>,
 }
 
+/// A mailbox. Where it ends is told by its newest envelope, so that appending writes nothing else; the device's row
+/// learns it before that envelope is deleted.
 struct Device {
     id: DeviceId,
     sealing_floor: u32,
@@ -52,7 +52,6 @@ struct Device {
     /// Position of an envelope at or before the oldest that waits: lower bounds, made exact when a mailbox looks full.
     oldest_seq: u64,
     oldest_bytes: u64,
-    is_changed: bool,
 }
 
 impl SqliteMailboxes {
@@ -81,22 +80,13 @@ impl SqliteMailboxes {
             for (address, seq) in acks {
                 batch.ack(*address, *seq)?;
             }
-            let appended = submits
-                .iter()
-                .map(|submit| batch.append(submit))
-                .collect::<Result<Vec<_>>>()?;
-            batch.save_devices()?;
-            Ok(appended)
+            submits.iter().map(|submit| batch.append(submit)).collect()
         })
     }
 
     /// See [`super::MailboxStore::expire`].
     pub fn expire(&mut self, now: Timestamp) -> Result<Swept> {
-        self.write(|batch| {
-            let swept = batch.sweep(now)?;
-            batch.save_devices()?;
-            Ok(swept)
-        })
+        self.write(|batch| batch.sweep(now))
     }
 
     pub fn register_device(&mut self, address: Address) -> Result<()> {
@@ -276,8 +266,11 @@ impl Batch<'_> {
         let mut statement = self
             .db
             .prepare_cached(
-                "SELECT device_id, sealing_floor, next_seq, total_bytes FROM mailbox_device \
-                 WHERE account_id = ?1 ORDER BY device_id",
+                "SELECT d.device_id, d.sealing_floor, MAX(d.next_seq, IFNULL(e.seq + 1, 0)), \
+                 MAX(d.total_bytes, IFNULL(e.bytes_before + IFNULL(length(e.ciphertext), 0), 0)) \
+                 FROM mailbox_device d LEFT JOIN mailbox_envelope e ON e.device_id = d.device_id \
+                 AND e.seq = (SELECT MAX(seq) FROM mailbox_envelope WHERE device_id = d.device_id) \
+                 WHERE d.account_id = ?1 ORDER BY d.device_id",
             )
             .map_err(refused)?;
         let devices = statement
@@ -289,7 +282,6 @@ impl Batch<'_> {
                     total_bytes: unsigned(row, 3)?,
                     oldest_seq: 0,
                     oldest_bytes: 0,
-                    is_changed: false,
                 })
             })
             .map_err(refused)?

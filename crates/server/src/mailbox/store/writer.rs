@@ -5,6 +5,7 @@ use futures_util::future::BoxFuture;
 use rusqlite::{Connection, OpenFlags};
 use securechat_proto::api::TokenInfo;
 use securechat_proto::{AccountId, DeviceId, Timestamp, TokenHash};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,8 +24,9 @@ use crate::platform::db::sqlite::{migrate_up, open_file, refused};
 
 /// Submits committed together at most: keeps a batch under about 10 ms.
 const BATCH_MAX: usize = 512;
-/// Acks alone wait this long for a submit to ride on.
-const ACK_DELAY: Duration = Duration::from_millis(40);
+/// Acks are collected this long before they are committed with what is there: rows that were stored together are
+/// then deleted together, which writes a page once and not once a row.
+const ACK_DELAY: Duration = Duration::from_millis(100);
 /// Prepared statements kept per connection.
 const STATEMENTS: usize = 64;
 
@@ -101,7 +103,7 @@ impl SqliteStore {
             Writer {
                 mailboxes,
                 hub,
-                acks: Vec::new(),
+                acks: BTreeMap::new(),
                 acks_since: None,
             }
             .run(&work)
@@ -169,7 +171,8 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
 struct Writer {
     mailboxes: SqliteMailboxes,
     hub: Arc<Hub>,
-    acks: Vec<(Address, u64)>,
+    /// The furthest ack of each device.
+    acks: BTreeMap<Address, u64>,
     /// When the oldest of `acks` came.
     acks_since: Option<Instant>,
 }
@@ -196,14 +199,11 @@ impl Writer {
                     None
                 };
             }
-            let acks_are_due = self
-                .acks_since
-                .is_some_and(|since| since.elapsed() >= ACK_DELAY);
-            if !submits.is_empty() || acks_are_due {
-                self.commit(submits);
-            }
+            self.commit(submits);
         }
-        self.commit(Vec::new());
+        // The store was dropped: nothing comes that the last acks could ride on.
+        let acks = self.take_acks();
+        commit(&mut self.mailboxes, &self.hub, Vec::new(), &acks);
     }
 
     /// Waits for work, or until the acks have waited long enough. None: the store was dropped.
@@ -219,17 +219,25 @@ impl Writer {
     }
 
     fn note_ack(&mut self, address: Address, seq: u64) {
-        self.acks.push((address, seq));
+        let furthest = self.acks.entry(address).or_default();
+        *furthest = seq.max(*furthest);
         self.acks_since.get_or_insert_with(now);
     }
 
+    /// Commits the submits, with the acks if they have waited long enough.
     fn commit(&mut self, submits: Vec<(Submit, Replies)>) {
-        self.acks_since = None;
-        let acks = newest(std::mem::take(&mut self.acks));
-        if submits.is_empty() && acks.is_empty() {
-            return;
-        }
+        let are_due = |since: Instant| since.elapsed() >= ACK_DELAY;
+        let acks = if self.acks_since.is_some_and(are_due) {
+            self.take_acks()
+        } else {
+            Vec::new()
+        };
         commit(&mut self.mailboxes, &self.hub, submits, &acks);
+    }
+
+    fn take_acks(&mut self) -> Vec<(Address, u64)> {
+        self.acks_since = None;
+        std::mem::take(&mut self.acks).into_iter().collect()
     }
 }
 
@@ -240,6 +248,9 @@ fn commit(
     submits: Vec<(Submit, Replies)>,
     acks: &[(Address, u64)],
 ) {
+    if submits.is_empty() && acks.is_empty() {
+        return;
+    }
     let (submits, replies): (Vec<_>, Vec<_>) = submits.into_iter().unzip();
     metrics::histogram!("mailbox_batch_submits").record(submits.len() as f64);
     match mailboxes.append_batch(&submits, acks) {
@@ -269,14 +280,6 @@ fn tell(hub: &Hub, submit: &Submit, replies: &Replies, appended: Result<Appended
         submit_id: submit.submit_id,
         result,
     });
-}
-
-/// The furthest ack of each device.
-fn newest(mut acks: Vec<(Address, u64)>) -> Vec<(Address, u64)> {
-    acks.sort_unstable();
-    acks.reverse();
-    acks.dedup_by_key(|(address, _)| *address);
-    acks
 }
 
 #[allow(clippy::disallowed_methods)]

@@ -18,25 +18,44 @@ const INSERT_ENVELOPE: &str = "INSERT INTO mailbox_envelope (device_id, seq, env
      expires_at_ms, sealing_key_number, bytes_before, ciphertext) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
      ON CONFLICT (device_id, envelope_id) DO NOTHING";
 
+const DELETE_ACKED: &str = "DELETE FROM mailbox_envelope WHERE device_id = ?1 AND seq <= ?2";
+
+const SAVE_END: &str =
+    "UPDATE mailbox_device SET next_seq = ?2, total_bytes = ?3 WHERE device_id = ?1";
+
 impl Batch<'_> {
-    /// Deletes the mailbox up to a sequence that its device committed.
+    /// Deletes the mailbox up to a sequence that its device committed, and writes down where the mailbox ends.
     pub(super) fn ack(&mut self, address: Address, seq: u64) -> Result<()> {
-        let deleted = self.execute(
-            "DELETE FROM mailbox_envelope WHERE device_id = ?1 AND seq <= ?2",
-            params![address.device_id.0, seq as i64],
-        )?;
+        self.load_account(address.account_id)?;
         let known = self.memory.accounts.get_mut(&address.account_id);
-        let device = known.and_then(|devices| {
+        let Some(device) = known.and_then(|devices| {
             devices
                 .iter_mut()
                 .find(|device| device.id == address.device_id)
-        });
-        if let Some(device) = device.filter(|_| deleted > 0) {
-            device.oldest_seq = device.oldest_seq.max(seq + 1);
-            if device.oldest_seq >= device.next_seq {
-                device.oldest_bytes = device.total_bytes;
-            }
+        }) else {
+            return Ok(());
+        };
+        let deleted = self
+            .db
+            .prepare_cached(DELETE_ACKED)
+            .and_then(|mut s| s.execute(params![device.id.0, seq as i64]))
+            .map_err(refused)?;
+        if deleted == 0 {
+            return Ok(());
         }
+        device.oldest_seq = device.oldest_seq.max(seq + 1);
+        if device.oldest_seq >= device.next_seq {
+            device.oldest_bytes = device.total_bytes;
+        }
+        let end = params![
+            device.id.0,
+            device.next_seq as i64,
+            device.total_bytes as i64
+        ];
+        self.db
+            .prepare_cached(SAVE_END)
+            .and_then(|mut s| s.execute(end))
+            .map_err(refused)?;
         Ok(())
     }
 
@@ -324,9 +343,6 @@ impl Batch<'_> {
         }
         device.next_seq += 1;
         device.total_bytes += envelope.ciphertext.len() as u64;
-        if !std::mem::replace(&mut device.is_changed, true) {
-            self.memory.changed.push(account);
-        }
         Ok(Some(Cursor::new(seq, envelope.envelope_id)))
     }
 
@@ -424,36 +440,6 @@ impl Batch<'_> {
              WHERE device_id = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)",
             params![device.0, (SUBMITS_REMEMBERED - 1) as i64],
         )?;
-        Ok(())
-    }
-
-    /// Writes down the positions of the mailboxes that grew, once per batch.
-    pub(super) fn save_devices(&mut self) -> Result<()> {
-        let mut statement = self
-            .db
-            .prepare_cached(
-                "UPDATE mailbox_device SET next_seq = ?2, total_bytes = ?3 WHERE device_id = ?1",
-            )
-            .map_err(refused)?;
-        for account in self.memory.changed.drain(..) {
-            for device in self
-                .memory
-                .accounts
-                .get_mut(&account)
-                .into_iter()
-                .flatten()
-                .filter(|d| d.is_changed)
-            {
-                device.is_changed = false;
-                statement
-                    .execute(params![
-                        device.id.0,
-                        device.next_seq as i64,
-                        device.total_bytes as i64
-                    ])
-                    .map_err(refused)?;
-            }
-        }
         Ok(())
     }
 }

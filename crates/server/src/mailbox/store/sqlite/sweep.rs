@@ -16,8 +16,8 @@ const SLICE: i64 = 500;
 
 impl Batch<'_> {
     pub(super) fn sweep(&mut self, now: Timestamp) -> Result<Swept> {
-        let expired = self.drop_oldest("mailbox_envelope", now)?;
-        self.drop_oldest("mailbox_submit", now)?;
+        let expired = self.drop_expired_envelopes(now)?;
+        while self.drop_oldest("mailbox_submit", now)? == SLICE as usize {}
         self.execute(
             "DELETE FROM mailbox_budget WHERE day < ?1",
             [(now.0 / DAY_MS) as i64],
@@ -39,19 +39,33 @@ impl Batch<'_> {
         Ok(swept)
     }
 
-    fn drop_oldest(&self, table: &str, now: Timestamp) -> Result<u64> {
-        let sql = format!(
-            "DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM (SELECT rowid, expires_at_ms FROM {table} \
-             ORDER BY rowid LIMIT ?2) WHERE expires_at_ms <= ?1)"
-        );
+    /// Where a mailbox ends is told by its newest envelope: before that one may go, the device's row learns it.
+    fn drop_expired_envelopes(&self, now: Timestamp) -> Result<u64> {
         let mut dropped = 0;
         loop {
-            let slice = self.execute(&sql, [now.0 as i64, SLICE])?;
+            self.execute(
+                "UPDATE mailbox_device SET (next_seq, total_bytes) = (SELECT MAX(mailbox_device.next_seq, e.seq + 1), \
+                 MAX(mailbox_device.total_bytes, e.bytes_before + IFNULL(length(e.ciphertext), 0)) \
+                 FROM mailbox_envelope e WHERE e.device_id = mailbox_device.device_id ORDER BY e.seq DESC LIMIT 1) \
+                 WHERE device_id IN (SELECT device_id FROM (SELECT device_id, expires_at_ms FROM mailbox_envelope \
+                 ORDER BY rowid LIMIT ?2) WHERE expires_at_ms <= ?1)",
+                [now.0 as i64, SLICE],
+            )?;
+            let slice = self.drop_oldest("mailbox_envelope", now)?;
             dropped += slice as u64;
             if slice < SLICE as usize {
                 return Ok(dropped);
             }
         }
+    }
+
+    /// One slice of what ran out; how many rows that was.
+    fn drop_oldest(&self, table: &str, now: Timestamp) -> Result<usize> {
+        let sql = format!(
+            "DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM (SELECT rowid, expires_at_ms FROM {table} \
+             ORDER BY rowid LIMIT ?2) WHERE expires_at_ms <= ?1)"
+        );
+        self.execute(&sql, [now.0 as i64, SLICE])
     }
 
     /// Moves held requests into their mailboxes as far as today's budgets of their targets go.
