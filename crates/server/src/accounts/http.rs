@@ -2,13 +2,13 @@
 
 use super::sessions::Refreshed;
 use super::{Accounts, Origin, rules, security_log};
-use crate::platform::http::{Json, Network, Path};
+use crate::platform::http::{Json, Network, Path, Problems};
 use crate::platform::{Access, ApiResult};
 use axum::extract::State;
 use axum::http::StatusCode;
 use securechat_proto::api::{
     Challenge, Code, DeviceSession, HandleInfo, LoginFinish, LoginFinished, LoginStart,
-    LoginStarted, Problem, Refresh, RegistrationStart, RegistrationStarted, SecurityEventKind,
+    LoginStarted, Refresh, RegistrationStart, RegistrationStarted, SecurityEventKind,
     SecurityEvents, SessionList, SessionTokens,
 };
 use securechat_proto::b64::Bytes;
@@ -35,9 +35,7 @@ pub fn router(accounts: Accounts) -> OpenApiRouter {
 
 /// First OPAQUE registration message. Writes nothing.
 #[utoipa::path(post, path = "/v1/accounts/registration", tag = "accounts", request_body = RegistrationStart,
-    responses((status = 200, body = RegistrationStarted),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = RegistrationStarted), Problems))]
 async fn start_registration(
     State(accounts): State<Accounts>,
     network: Network,
@@ -49,9 +47,7 @@ async fn start_registration(
 
 /// First OPAQUE log-in message.
 #[utoipa::path(post, path = "/v1/sessions/login", tag = "accounts", request_body = LoginStart,
-    responses((status = 200, body = LoginStarted),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = LoginStarted), Problems))]
 async fn start_login(
     State(accounts): State<Accounts>,
     network: Network,
@@ -66,9 +62,7 @@ async fn start_login(
 
 /// Second OPAQUE log-in message; opens a session for a device of the account.
 #[utoipa::path(post, path = "/v1/sessions", tag = "accounts", request_body = LoginFinish,
-    responses((status = 200, body = LoginFinished),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = LoginFinished), Problems))]
 async fn finish_login(
     State(accounts): State<Accounts>,
     network: Network,
@@ -81,9 +75,7 @@ async fn finish_login(
 
 /// A nonce for opening a session by signature alone; lives 60 s.
 #[utoipa::path(post, path = "/v1/sessions/challenge", tag = "accounts",
-    responses((status = 200, body = Challenge),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = Challenge), Problems))]
 async fn challenge(
     State(accounts): State<Accounts>,
     network: Network,
@@ -96,9 +88,7 @@ async fn challenge(
 
 /// Opens a session for a device that is active in the account log, without a password.
 #[utoipa::path(post, path = "/v1/sessions/device", tag = "accounts", request_body = DeviceSession,
-    responses((status = 200, body = SessionTokens),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = SessionTokens), Problems))]
 async fn open_by_device(
     State(accounts): State<Accounts>,
     network: Network,
@@ -111,9 +101,7 @@ async fn open_by_device(
 
 /// Rotates the refresh token.
 #[utoipa::path(post, path = "/v1/sessions/refresh", tag = "accounts", request_body = Refresh,
-    responses((status = 200, body = SessionTokens),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = SessionTokens), Problems))]
 async fn refresh(
     State(accounts): State<Accounts>,
     network: Network,
@@ -138,9 +126,7 @@ async fn refresh(
 
 /// The account's open sessions.
 #[utoipa::path(get, path = "/v1/sessions", tag = "accounts", security(("access" = [])),
-    responses((status = 200, body = SessionList),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = SessionList), Problems))]
 async fn list_sessions(
     State(accounts): State<Accounts>,
     access: Access,
@@ -153,9 +139,7 @@ async fn list_sessions(
 /// Ends a session: another device's, or this one's (log out). Its device then needs the password.
 #[utoipa::path(delete, path = "/v1/sessions/{session_id}", tag = "accounts", security(("access" = [])),
     params(("session_id" = SessionId, Path)),
-    responses((status = 204),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 204), Problems))]
 async fn revoke(
     State(accounts): State<Accounts>,
     access: Access,
@@ -174,9 +158,7 @@ async fn revoke(
 
 /// The account's own security trail of the last 30 days, newest first.
 #[utoipa::path(get, path = "/v1/security-events", tag = "accounts", security(("access" = [])),
-    responses((status = 200, body = SecurityEvents),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = SecurityEvents), Problems))]
 async fn security_events(
     State(accounts): State<Accounts>,
     access: Access,
@@ -189,9 +171,7 @@ async fn security_events(
 /// The account behind a handle.
 #[utoipa::path(get, path = "/v1/handles/{handle}", tag = "accounts", security(("access" = [])),
     params(("handle" = String, Path)),
-    responses((status = 200, body = HandleInfo),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = HandleInfo), Problems))]
 async fn find_handle(
     State(accounts): State<Accounts>,
     access: Access,
@@ -209,9 +189,7 @@ async fn find_handle(
 /// The account whose Genesis has this fingerprint.
 #[utoipa::path(get, path = "/v1/identities/{fingerprint}", tag = "accounts", security(("access" = [])),
     params(("fingerprint" = Fingerprint, Path)),
-    responses((status = 200, body = HandleInfo),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = HandleInfo), Problems))]
 async fn find_identity(
     State(accounts): State<Accounts>,
     _access: Access,

@@ -1,6 +1,6 @@
 //! Settings of a running server: environment (with `.env` below it) and the files of the data folder.
 
-use crate::platform::config::{Config, STRETCHING, Storage};
+use crate::platform::config::{Config, RETENTION_DAYS_MAX, STRETCHING, Storage};
 use crate::platform::limits::{Rate, Rates};
 use crate::platform::{Rng, Secrets};
 use anyhow::{Context, Result, bail};
@@ -98,6 +98,7 @@ pub fn config(environment: &Environment, data: &Path) -> Result<Config> {
         cors_origins,
         trusted_proxies,
         stretching: stretching(environment)?,
+        retention_days: retention_days(environment)?,
         rates: rates(environment)?,
     })
 }
@@ -120,6 +121,18 @@ fn stretching(environment: &Environment) -> Result<Stretching> {
         );
     }
     Ok(stretching)
+}
+
+/// `RETENTION_DAYS`: how long an undelivered envelope waits.
+fn retention_days(environment: &Environment) -> Result<u32> {
+    let Some(text) = environment.get("RETENTION_DAYS") else {
+        return Ok(RETENTION_DAYS_MAX);
+    };
+    let days = text.parse().context("RETENTION_DAYS: a number")?;
+    if !(1..=RETENTION_DAYS_MAX).contains(&days) {
+        bail!("RETENTION_DAYS is from 1 to {RETENTION_DAYS_MAX}");
+    }
+    Ok(days)
 }
 
 /// `RATE_LIMITS=off` is for load runs and closed networks; SIGN_UPS_PER_HOUR counts by network.
@@ -231,6 +244,9 @@ mod tests {
             ("SIGN_UPS_PER_HOUR", "many"),
             ("OPAQUE_MEMORY_KIB", "1024"),
             ("OPAQUE_MEMORY_KIB", "plenty"),
+            ("RETENTION_DAYS", "0"),
+            ("RETENTION_DAYS", "31"),
+            ("RETENTION_DAYS", "for ever"),
         ] {
             let error =
                 config(&Environment::of(&[(name, value)]), Path::new("data")).expect_err(name);

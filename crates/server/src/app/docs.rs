@@ -8,9 +8,11 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
+use securechat_proto::api::Problem;
 use std::sync::Arc;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{InfoBuilder, LicenseBuilder, OpenApi};
+use utoipa::{PartialSchema, ToSchema};
 
 const REDOC: &str = include_str!("../../assets/redoc.standalone.js");
 const REDOC_PAGE: &str = r#"<!doctype html>
@@ -35,8 +37,11 @@ pub fn describe(api: &mut OpenApi) {
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("JWT")
         .build();
-    api.components
-        .get_or_insert_default()
+    let components = api.components.get_or_insert_default();
+    let mut schemas = vec![("Problem".to_owned(), Problem::schema())];
+    Problem::schemas(&mut schemas);
+    components.schemas.extend(schemas);
+    components
         .security_schemes
         .insert("access".into(), SecurityScheme::Http(bearer).into());
 }

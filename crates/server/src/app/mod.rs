@@ -9,6 +9,7 @@ mod docs;
 mod guard;
 mod headers;
 mod knows;
+mod listen;
 mod metrics;
 mod router;
 mod serve;
@@ -25,6 +26,7 @@ use crate::platform::config::Storage;
 use crate::platform::db::{self, Directory, RoomMigrations};
 use crate::platform::{ApiError, Clock, Config, Platform, Rng, Secrets};
 use crate::vault::{self, Vault};
+use securechat_proto::limits::DAY_MS;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -80,13 +82,11 @@ pub async fn build(
         .rates
         .submits_per_account
         .unwrap_or(SUBMIT_RATE);
-    let mailbox = Mailbox::open(
-        platform.clone(),
-        device_keys,
-        Bounds::default(),
-        submit_rate,
-    )
-    .await?;
+    let bounds = Bounds {
+        retention_ms: u64::from(platform.config.retention_days) * DAY_MS,
+        ..Bounds::default()
+    };
+    let mailbox = Mailbox::open(platform.clone(), device_keys, bounds, submit_rate).await?;
     let keys = Keys::new(
         platform.clone(),
         accounts.clone(),

@@ -1,13 +1,12 @@
 //! `securechat serve`: listeners, the line that says where they are, and a graceful stop.
 
 use super::config::{self, Environment};
+use super::listen::{Patience, serve_connections};
 use super::{App, Assets, build, metrics};
 use crate::platform::config::Listen;
 use crate::platform::{Clock, Rng};
 use anyhow::{Context, Result};
-use axum::Router;
 use axum_server::Handle;
-use axum_server::accept::NoDelayAcceptor;
 use axum_server::tls_rustls::RustlsConfig;
 use securechat_proto::close_code;
 use std::io::Write;
@@ -54,7 +53,13 @@ pub async fn serve(data: &Path, listen: Listen) -> Result<()> {
         ),
     };
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let server = tokio::spawn(run(http, tls, app.router.clone(), handle.clone()));
+    let server = tokio::spawn(serve_connections(
+        http,
+        tls,
+        app.router.clone(),
+        handle.clone(),
+        Patience::default(),
+    ));
     tell_ready(listen.ready_fd, http_at, metrics_at, scheme)?;
     tracing::info!(http.address = %http_at, metrics.address = %metrics_at, "serving");
 
@@ -72,31 +77,6 @@ pub async fn serve(data: &Path, listen: Listen) -> Result<()> {
 fn stop(app: &App, handle: &Handle<SocketAddr>) {
     app.mailbox.hub().close_all(close_code::RESTARTING);
     handle.graceful_shutdown(Some(STOP_PATIENCE));
-}
-
-async fn run(
-    listener: TcpListener,
-    tls: Option<RustlsConfig>,
-    router: Router,
-    handle: Handle<SocketAddr>,
-) -> Result<()> {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    match tls {
-        None => {
-            axum_server::from_tcp(listener)?
-                .acceptor(NoDelayAcceptor)
-                .handle(handle)
-                .serve(service)
-                .await?
-        }
-        Some(tls) => {
-            axum_server::from_tcp_rustls(listener, tls)?
-                .handle(handle)
-                .serve(service)
-                .await?
-        }
-    }
-    Ok(())
 }
 
 fn bind(address: SocketAddr) -> Result<TcpListener> {

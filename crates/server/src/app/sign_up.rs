@@ -3,12 +3,12 @@
 use super::knows;
 use crate::accounts::{Accounts, Created, Origin};
 use crate::keys::{Genesis, Keys};
-use crate::platform::http::{Json, Network, Path};
+use crate::platform::http::{Json, Network, Path, Problems};
 use crate::platform::{ApiError, ApiResult, Platform};
 use axum::extract::{FromRef, State};
 use securechat_proto::AccountId;
-use securechat_proto::api::{Code, Problem, SecurityEventKind, ServerInfo, SessionTokens, SignUp};
-use securechat_proto::limits::{DAY_MS, PROTOCOL_VERSION, RETENTION_MS};
+use securechat_proto::api::{Code, SecurityEventKind, ServerInfo, SessionTokens, SignUp};
+use securechat_proto::limits::PROTOCOL_VERSION;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -41,9 +41,7 @@ pub fn router(platform: Platform, accounts: Accounts, keys: Keys) -> OpenApiRout
 /// are no accounts without a Genesis. The same body again answers again.
 #[utoipa::path(put, path = "/v1/accounts/{account_id}", tag = "accounts",
     params(("account_id" = AccountId, Path)), request_body = SignUp,
-    responses((status = 200, body = SessionTokens),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = SessionTokens), Problems))]
 async fn sign_up(
     State(rooms): State<Rooms>,
     network: Network,
@@ -103,9 +101,7 @@ fn not_its_device(error: ApiError) -> ApiError {
 
 /// What this relay offers and stores.
 #[utoipa::path(get, path = "/v1/server", tag = "server",
-    responses((status = 200, body = ServerInfo),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = ServerInfo), Problems))]
 async fn server_info(State(rooms): State<Rooms>) -> Json<ServerInfo> {
     Json(ServerInfo {
         name: rooms.platform.config.name.clone(),
@@ -113,8 +109,8 @@ async fn server_info(State(rooms): State<Rooms>) -> Json<ServerInfo> {
         protocol_min: PROTOCOL_VERSION,
         protocol_max: PROTOCOL_VERSION,
         sign_up_open: rooms.platform.config.sign_up_open,
-        retention_days: u32::try_from(RETENTION_MS / DAY_MS).unwrap_or(u32::MAX),
-        knows: knows::facts(),
+        retention_days: rooms.platform.config.retention_days,
+        knows: knows::facts(rooms.platform.config.retention_days),
     })
 }
 
@@ -127,8 +123,7 @@ struct Health {
 /// Whether this node can answer: its directory is reachable.
 #[utoipa::path(get, path = "/healthz", tag = "server",
     responses((status = 200, body = Health),
-        (status = 503, body = Problem, content_type = "application/problem+json"),
-        (status = "4XX", body = Problem, content_type = "application/problem+json")))]
+        Problems))]
 async fn health(State(rooms): State<Rooms>) -> ApiResult<Json<Health>> {
     rooms.platform.directory.query("SELECT 1", vec![]).await?;
     Ok(Json(Health { status: "ok" }))

@@ -2,14 +2,13 @@
 
 use super::Keys;
 use crate::accounts::Origin;
-use crate::platform::http::{Json, Path, Query};
+use crate::platform::http::{Json, Path, Problems, Query};
 use crate::platform::{Access, ApiResult};
 use axum::extract::State;
 use axum::http::StatusCode;
 use securechat_proto::AccountId;
 use securechat_proto::api::{
-    BundleState, BundleUpload, LogAppend, LogEntries, PrekeyBundles, PrekeyClaim, Problem,
-    SecurityEventKind,
+    BundleState, BundleUpload, LogAppend, LogEntries, PrekeyBundles, PrekeyClaim, SecurityEventKind,
 };
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -36,9 +35,7 @@ struct From {
 /// Entries of an account's log, at most 256 KiB at once.
 #[utoipa::path(get, path = "/v1/accounts/{account_id}/log", tag = "keys", security(("access" = [])),
     params(("account_id" = AccountId, Path), From),
-    responses((status = 200, body = LogEntries),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = LogEntries), Problems))]
 async fn fetch_log(
     State(keys): State<Keys>,
     _access: Access,
@@ -51,9 +48,7 @@ async fn fetch_log(
 /// Appends an entry to the own log, compare-and-set on its sequence and previous hash.
 #[utoipa::path(put, path = "/v1/log/{sequence}", tag = "keys", security(("access" = [])),
     params(("sequence" = u64, Path)), request_body = LogAppend,
-    responses((status = 204),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 204), Problems))]
 async fn append(
     State(keys): State<Keys>,
     access: Access,
@@ -70,18 +65,14 @@ async fn append(
 
 /// What the relay holds for the asking device.
 #[utoipa::path(get, path = "/v1/bundle", tag = "keys", security(("access" = [])),
-    responses((status = 200, body = BundleState),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = BundleState), Problems))]
 async fn bundle_state(State(keys): State<Keys>, access: Access) -> ApiResult<Json<BundleState>> {
     Ok(Json(keys.bundle_state(access).await?))
 }
 
 /// Publishes the asking device's signed bundle and one-time prekeys.
 #[utoipa::path(put, path = "/v1/bundle", tag = "keys", security(("access" = [])), request_body = BundleUpload,
-    responses((status = 204),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 204), Problems))]
 async fn upload(
     State(keys): State<Keys>,
     access: Access,
@@ -94,9 +85,7 @@ async fn upload(
 /// Takes one one-time prekey of each named device, exactly once each.
 #[utoipa::path(post, path = "/v1/accounts/{account_id}/prekeys", tag = "keys", security(("access" = [])),
     params(("account_id" = AccountId, Path)), request_body = PrekeyClaim,
-    responses((status = 200, body = PrekeyBundles),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = PrekeyBundles), Problems))]
 async fn claim(
     State(keys): State<Keys>,
     access: Access,

@@ -5,13 +5,13 @@ use axum::extract::{State, WebSocketUpgrade};
 use axum::http::StatusCode;
 use axum::response::Response;
 use securechat_proto::TokenHash;
-use securechat_proto::api::{Code, Problem, TokenList, TokenRegistration};
+use securechat_proto::api::{Code, TokenList, TokenRegistration};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::store::Token;
 use super::{Mailbox, StoreError, socket};
-use crate::platform::http::{Json, Network, Path};
+use crate::platform::http::{Json, Network, Path, Problems};
 use crate::platform::{Access, ApiError, ApiResult};
 
 /// Times in JSON are below 2^53.
@@ -38,9 +38,7 @@ async fn web_socket(
 
 /// Lists the account's delivery tokens, by hash.
 #[utoipa::path(get, path = "/v1/delivery-tokens", tag = "delivery tokens",
-    responses((status = 200, body = TokenList),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json")),
+    responses((status = 200, body = TokenList), Problems),
     security(("access" = [])))]
 async fn list_tokens(State(mailbox): State<Mailbox>, access: Access) -> ApiResult<Json<TokenList>> {
     let tokens = mailbox.store().tokens(access.account_id).await?;
@@ -50,9 +48,7 @@ async fn list_tokens(State(mailbox): State<Mailbox>, access: Access) -> ApiResul
 /// Registers a delivery token by its hash, or changes its bounds: whoever shows the token may deliver.
 #[utoipa::path(put, path = "/v1/delivery-tokens/{token_hash}", tag = "delivery tokens",
     params(("token_hash" = TokenHash, Path)), request_body = TokenRegistration,
-    responses((status = 204),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json")),
+    responses((status = 204), Problems),
     security(("access" = [])))]
 async fn put_token(
     State(mailbox): State<Mailbox>,
@@ -79,9 +75,7 @@ async fn put_token(
 /// Takes the right to deliver away: this is how a contact is blocked. Again is fine.
 #[utoipa::path(delete, path = "/v1/delivery-tokens/{token_hash}", tag = "delivery tokens",
     params(("token_hash" = TokenHash, Path)),
-    responses((status = 204),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json")),
+    responses((status = 204), Problems),
     security(("access" = [])))]
 async fn delete_token(
     State(mailbox): State<Mailbox>,

@@ -2,6 +2,7 @@
 
 use axum::http::HeaderValue;
 use securechat_proto::api::Stretching;
+use securechat_proto::limits::{DAY_MS, RETENTION_MS};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -21,8 +22,14 @@ pub struct Config {
     pub trusted_proxies: usize,
     /// Argon2id parameters given to devices for new OPAQUE records.
     pub stretching: Stretching,
+    /// Days an undelivered envelope is kept: 1 to [`RETENTION_DAYS_MAX`].
+    pub retention_days: u32,
     pub rates: Rates,
 }
+
+/// What the protocol promises and devices count on: they erase the keys of older envelopes soon after (protocol.md
+/// section 2), so keeping more would be of no use to anybody.
+pub const RETENTION_DAYS_MAX: u32 = (RETENTION_MS / DAY_MS) as u32;
 
 /// Where the directory and the mailboxes live.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +72,7 @@ impl Default for Config {
             cors_origins: Vec::new(),
             trusted_proxies: 0,
             stretching: STRETCHING,
+            retention_days: RETENTION_DAYS_MAX,
             rates: Rates::default(),
         }
     }

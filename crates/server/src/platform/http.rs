@@ -5,7 +5,10 @@ use axum::extract::{ConnectInfo, FromRef, FromRequest, FromRequestParts};
 use axum::http::{Extensions, HeaderMap, StatusCode, request::Parts};
 use axum::response::{IntoResponse, Response};
 use securechat_proto::api::Code;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use utoipa::IntoResponses;
+use utoipa::openapi::{self, ContentBuilder, Ref, RefOr, ResponseBuilder};
 
 use super::{ApiError, Platform};
 
@@ -49,6 +52,25 @@ impl From<PathRejection> for ApiError {
 impl From<QueryRejection> for ApiError {
     fn from(_: QueryRejection) -> Self {
         Code::Invalid.into()
+    }
+}
+
+/// How every endpoint says in the API's description that it can fail; `app` adds the schema the two refer to.
+pub struct Problems;
+
+impl IntoResponses for Problems {
+    fn responses() -> BTreeMap<String, RefOr<openapi::Response>> {
+        let problem = |whose: &str| {
+            let body = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem")));
+            let response = ResponseBuilder::new()
+                .description(whose)
+                .content("application/problem+json", body.build());
+            RefOr::T(response.build())
+        };
+        BTreeMap::from([
+            ("4XX".into(), problem("the request cannot be served")),
+            ("5XX".into(), problem("the server cannot serve now")),
+        ])
     }
 }
 

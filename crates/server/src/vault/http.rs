@@ -1,11 +1,11 @@
 //! REST of the vault.
 
 use super::Vault;
-use crate::platform::http::{Json, Path};
+use crate::platform::http::{Json, Path, Problems};
 use crate::platform::{Access, ApiResult};
 use axum::extract::State;
 use axum::http::StatusCode;
-use securechat_proto::api::{Problem, VaultList, VaultRecord, VaultWrite};
+use securechat_proto::api::{VaultList, VaultRecord, VaultWrite};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -19,9 +19,7 @@ pub fn router(vault: Vault) -> OpenApiRouter {
 
 /// Names, versions and sizes of the account's records.
 #[utoipa::path(get, path = "/v1/vault", tag = "vault", security(("access" = [])),
-    responses((status = 200, body = VaultList),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = VaultList), Problems))]
 async fn list(State(vault): State<Vault>, access: Access) -> ApiResult<Json<VaultList>> {
     Ok(Json(VaultList {
         records: vault.list(access.account_id).await?,
@@ -31,9 +29,7 @@ async fn list(State(vault): State<Vault>, access: Access) -> ApiResult<Json<Vaul
 /// One record.
 #[utoipa::path(get, path = "/v1/vault/{name}", tag = "vault", security(("access" = [])),
     params(("name" = String, Path)),
-    responses((status = 200, body = VaultRecord),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = VaultRecord), Problems))]
 async fn read(
     State(vault): State<Vault>,
     access: Access,
@@ -45,9 +41,7 @@ async fn read(
 /// Writes a record, compare-and-set on its version.
 #[utoipa::path(put, path = "/v1/vault/{name}", tag = "vault", security(("access" = [])),
     params(("name" = String, Path)), request_body = VaultWrite,
-    responses((status = 204),
-        (status = "4XX", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 204), Problems))]
 async fn write(
     State(vault): State<Vault>,
     access: Access,

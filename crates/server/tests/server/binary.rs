@@ -1,9 +1,11 @@
 //! The binary as an operator runs it.
 
+use crate::support::socket::Client;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_securechat");
 
@@ -15,6 +17,10 @@ struct Running {
 
 /// Starts `serve` on free ports; standard output is the descriptor that gets the addresses.
 fn serve(data: &Path) -> Running {
+    serve_with(data, &[])
+}
+
+fn serve_with(data: &Path, more: &[&str]) -> Running {
     let mut child = Command::new(BINARY)
         .args([
             "serve",
@@ -27,6 +33,7 @@ fn serve(data: &Path) -> Running {
             "--data",
         ])
         .arg(data)
+        .args(more)
         .env("LOG", "trace")
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -42,6 +49,7 @@ fn serve(data: &Path) -> Running {
             .as_str()
             .expect("an address")
             .trim_start_matches("http://")
+            .trim_start_matches("https://")
             .to_owned()
     };
     Running {
@@ -146,4 +154,56 @@ fn check_and_migrate_say_what_they_find() {
         !wrong.status.success() && text.contains("SECRET_KEY") && text.contains("DATABASE_URL"),
         "{text}"
     );
+}
+
+/// A certificate for `localhost` as files, and what a client needs to trust it.
+fn certificate(folder: &Path) -> (PathBuf, PathBuf, Arc<rustls::ClientConfig>) {
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    let (cert, key) = (folder.join("cert.pem"), folder.join("key.pem"));
+    std::fs::write(&cert, made.cert.pem()).expect("a file");
+    std::fs::write(&key, made.signing_key.serialize_pem()).expect("a file");
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(made.cert.der().clone()).expect("a root");
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let trust = rustls::ClientConfig::builder()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    (cert, key, Arc::new(trust))
+}
+
+#[tokio::test]
+async fn with_a_certificate_it_speaks_https_and_wss_and_nothing_else() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (cert, key, trust) = certificate(folder.path());
+    let files = [cert.display().to_string(), key.display().to_string()];
+    let running = serve_with(
+        &folder.path().join("data"),
+        &["--tls-cert", &files[0], "--tls-key", &files[1]],
+    );
+    let address = running.http.replace("127.0.0.1", "localhost");
+    let client = |config: &rustls::ClientConfig| {
+        reqwest::Client::builder()
+            .no_proxy()
+            .use_preconfigured_tls(config.clone())
+            .build()
+            .expect("a client")
+    };
+    let url = format!("https://{address}/healthz");
+    let answer = client(&trust).get(&url).send().await.expect("an answer");
+    assert_eq!(answer.status(), 200);
+    assert!(answer.text().await.expect("text").contains("ok"));
+
+    let (_socket, hello) = Client::dial_tls(&format!("wss://{address}/ws"), trust).await;
+    assert_eq!((hello.protocol, hello.nonce.len()), (1, 32));
+
+    let stranger = rustls::ClientConfig::builder()
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth();
+    assert!(client(&stranger).get(&url).send().await.is_err());
+    let plain = client(&stranger).get(format!("http://{address}/healthz"));
+    assert!(
+        plain.send().await.is_err(),
+        "it answers without encryption, too"
+    );
+    stop(running);
 }

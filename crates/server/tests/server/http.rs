@@ -1,11 +1,16 @@
 //! What every endpoint has in common.
 
-use crate::support::{Person, World, call, send};
+use crate::support::{Person, START, World, call, send};
 use axum::body::Body;
 use axum::http::{HeaderValue, Request, StatusCode, header};
+use bytes::Bytes;
 use securechat_proto::api::{Code, ServerInfo};
-use securechat_proto::limits::REST_BODY_BYTES_MAX;
+use securechat_proto::limits::{DAY_MS, REST_BODY_BYTES_MAX};
+use securechat_proto::{EnvelopeId, SubmitId, Timestamp};
 use securechat_server::app::PUBLIC_ROUTES;
+use securechat_server::mailbox::hub::{Event, Replies};
+use securechat_server::mailbox::store::PageLimit;
+use securechat_server::mailbox::submit::{Address, Destination, Envelope, ExpiryClass, Submit};
 use securechat_server::platform::config::Config;
 use securechat_server::platform::limits::{Rate, Rates};
 use serde_json::Value;
@@ -241,6 +246,97 @@ async fn the_server_tells_everything_it_stores() {
             .any(|fact| fact.columns.contains(&"accounts_accounts.handle".into()))
     );
     assert!(info.sign_up_open && info.retention_days == 30);
+}
+
+#[tokio::test]
+async fn a_shorter_retention_is_told_and_kept() {
+    let config = Config {
+        retention_days: 2,
+        rates: Rates::unlimited(),
+        ..Config::default()
+    };
+    let world = World::with(config).await;
+    let info: ServerInfo = world.get("/v1/server", None).await.ok();
+    assert_eq!(info.retention_days, 2);
+    let kept = |key: &str| {
+        let fact = info.knows.iter().find(|fact| fact.key == key);
+        fact.expect("a fact").kept_days
+    };
+    assert_eq!(
+        (kept("mailbox.envelope"), kept("mailbox.submits")),
+        (Some(2), Some(33))
+    );
+
+    let ada = Person::signed_up(&world, "ada").await;
+    let (to, mut answers) = Replies::channel();
+    let store = world.app.mailbox.store();
+    store.submit(note_to_self(&ada, START), to);
+    let Some(Event::Answer(answer)) = answers.recv().await else {
+        panic!("no answer")
+    };
+    let accepted = answer.result.expect("accepted");
+    assert_eq!(accepted.expires_at_ms, START.0 + 2 * DAY_MS);
+    let waiting = async || {
+        let limit = PageLimit {
+            envelopes: 10,
+            bytes: 1000,
+        };
+        let page = store.page(ada.device.id, 0, limit).await.expect("a page");
+        page.deliveries.len()
+    };
+    store
+        .expire(START.saturating_add_ms(2 * DAY_MS - 1))
+        .await
+        .expect("a sweep");
+    assert_eq!(waiting().await, 1);
+    store
+        .expire(START.saturating_add_ms(2 * DAY_MS))
+        .await
+        .expect("a sweep");
+    assert_eq!(waiting().await, 0);
+}
+
+/// One envelope from a person's device to itself.
+fn note_to_self(person: &Person, received_at: Timestamp) -> Submit {
+    let envelope = Envelope {
+        envelope_id: EnvelopeId([1; 16]),
+        device_id: person.device.id,
+        sealing_key_number: 1,
+        ciphertext: Bytes::from_static(b"sealed"),
+    };
+    Submit {
+        from: Address {
+            account_id: person.account_id,
+            device_id: person.device.id,
+        },
+        submit_id: SubmitId([2; 16]),
+        digest: [3; 16],
+        number: 1,
+        received_at,
+        class: ExpiryClass::Durable,
+        counter: Vec::new(),
+        counter_signature: Vec::new(),
+        destinations: vec![Destination {
+            account_id: person.account_id,
+            token: None,
+            envelopes: vec![envelope],
+        }],
+    }
+}
+
+/// The ways a request can fail stand in the description of every endpoint, in the words every refusal uses.
+#[tokio::test]
+async fn every_endpoint_describes_its_problems() {
+    let world = World::memory().await;
+    for (method, path, operation) in operations(&world).await {
+        let described = |status: &str| {
+            let content = &operation["responses"][status]["content"]["application/problem+json"];
+            content["schema"]["$ref"] == "#/components/schemas/Problem"
+        };
+        assert!(described("4XX"), "{method} {path}");
+        let is_5xx = described("5XX") || (path == "/healthz" && described("503"));
+        assert!(is_5xx, "{method} {path}");
+    }
 }
 
 #[tokio::test]

@@ -1,12 +1,11 @@
 //! `/ws` over real TCP: authentication, delivery, revocation, and hostile clients.
 
-use super::mailbox_world::{START, account, address, device, fresh_id, hash, pseudonyms};
-use axum::extract::ws;
+use super::mailbox_world::{START, account, address, device, fresh_id, pseudonyms};
+use super::support::socket::Client;
 use ed25519_dalek::{Signer, SigningKey};
+use futures_util::SinkExt;
 use futures_util::future::BoxFuture;
-use futures_util::{SinkExt, StreamExt};
-use prost::Message as _;
-use securechat_proto::api::{TokenKind, TokenList};
+use securechat_proto::api::TokenKind;
 use securechat_proto::signing::{self, Purpose};
 use securechat_proto::wire::socket as wire;
 use securechat_proto::wire::socket::server_frame::Frame;
@@ -20,10 +19,7 @@ use securechat_server::mailbox::{
 use securechat_server::platform::limits::Rate;
 use securechat_server::platform::{Clock, Config, Platform, Rng, Secrets, db};
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 /// Device `n` signs with the key made of its number; accounts 1 to 9 have one device each.
 struct Directory;
@@ -49,14 +45,14 @@ fn key(n: u8) -> SigningKey {
     SigningKey::from_bytes(&[n; 32])
 }
 
-struct Server {
-    platform: Platform,
-    mailbox: Mailbox,
-    address: std::net::SocketAddr,
+pub struct Server {
+    pub platform: Platform,
+    pub mailbox: Mailbox,
+    pub address: std::net::SocketAddr,
 }
 
 impl Server {
-    async fn start(rate: Rate) -> Self {
+    pub async fn start(rate: Rate) -> Self {
         let clock = Clock::manual(START);
         let directory = db::Directory::memory().expect("a directory");
         let platform = Platform::new(
@@ -84,7 +80,7 @@ impl Server {
         }
     }
 
-    async fn people(&self, n: u8) {
+    pub async fn people(&self, n: u8) {
         for one in 1..=n {
             self.mailbox
                 .register_device(address(one))
@@ -104,7 +100,7 @@ impl Server {
         }
     }
 
-    fn jwt(&self, n: u8) -> (String, SessionId) {
+    pub fn jwt(&self, n: u8) -> (String, SessionId) {
         let session = SessionId(fresh_id());
         (
             self.platform.auth.mint(account(n), device(n), session).0,
@@ -113,14 +109,7 @@ impl Server {
     }
 
     async fn dial(&self) -> (Client, wire::Hello) {
-        let (socket, _) = tokio_tungstenite::connect_async(format!("ws://{}/ws", self.address))
-            .await
-            .expect("connects");
-        let mut client = Client { socket };
-        match client.next().await {
-            Ok(Frame::Hello(hello)) => (client, hello),
-            other => panic!("{other:?}"),
-        }
+        Client::dial(&format!("ws://{}/ws", self.address)).await
     }
 
     /// An authenticated, drained socket of device `n`.
@@ -140,7 +129,7 @@ impl Server {
     }
 }
 
-fn auth(n: u8, jwt: &str, session: SessionId, nonce: &[u8]) -> wire::Auth {
+pub fn auth(n: u8, jwt: &str, session: SessionId, nonce: &[u8]) -> wire::Auth {
     let message = signing::message(
         Purpose::Auth,
         &Fingerprint([n; 32]),
@@ -152,108 +141,6 @@ fn auth(n: u8, jwt: &str, session: SessionId, nonce: &[u8]) -> wire::Auth {
         jwt: jwt.into(),
         signature: key(n).sign(&message).to_bytes().to_vec(),
         cursor: vec![],
-    }
-}
-
-struct Client {
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
-}
-
-impl Client {
-    async fn send(&mut self, frame: wire::client_frame::Frame) {
-        let bytes = wire::ClientFrame { frame: Some(frame) }.encode_to_vec();
-        self.socket
-            .send(Message::binary(bytes))
-            .await
-            .expect("sends");
-    }
-
-    /// The next frame, or the close code.
-    async fn next(&mut self) -> Result<Frame, u16> {
-        loop {
-            let message = tokio::time::timeout(Duration::from_secs(10), self.socket.next())
-                .await
-                .expect("in time");
-            match message {
-                Some(Ok(Message::Binary(bytes))) => {
-                    let frame = wire::ServerFrame::decode(bytes).expect("decodes");
-                    return Ok(frame.frame.expect("a frame"));
-                }
-                Some(Ok(Message::Close(frame))) => {
-                    return Err(frame.map_or(0, |frame| frame.code.into()));
-                }
-                Some(Ok(_)) => {}
-                Some(Err(_)) | None => return Err(0),
-            }
-        }
-    }
-
-    async fn close_code(&mut self) -> u16 {
-        loop {
-            if let Err(code) = self.next().await {
-                return code;
-            }
-        }
-    }
-
-    async fn accepted(&mut self) -> wire::Accepted {
-        loop {
-            match self.next().await {
-                Ok(Frame::Accepted(accepted)) => return accepted,
-                Ok(_) => {}
-                Err(code) => panic!("closed with {code}"),
-            }
-        }
-    }
-
-    async fn delivery(&mut self) -> wire::Delivery {
-        loop {
-            match self.next().await {
-                Ok(Frame::Delivery(delivery)) => return delivery,
-                Ok(_) => {}
-                Err(code) => panic!("closed with {code}"),
-            }
-        }
-    }
-}
-
-/// A stream and a sink as one transport.
-struct Joined<R, W>(R, W);
-
-impl<R: futures_util::Stream + Unpin, W: Unpin> futures_util::Stream for Joined<R, W> {
-    type Item = R::Item;
-    fn poll_next(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<R::Item>> {
-        self.0.poll_next_unpin(cx)
-    }
-}
-
-impl<R: Unpin, W: futures_util::Sink<ws::Message> + Unpin> futures_util::Sink<ws::Message>
-    for Joined<R, W>
-{
-    type Error = W::Error;
-    fn poll_ready(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Result<(), W::Error>> {
-        self.1.poll_ready_unpin(cx)
-    }
-    fn start_send(mut self: std::pin::Pin<&mut Self>, item: ws::Message) -> Result<(), W::Error> {
-        self.1.start_send_unpin(item)
-    }
-    fn poll_flush(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Result<(), W::Error>> {
-        self.1.poll_flush_unpin(cx)
-    }
-    fn poll_close(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Result<(), W::Error>> {
-        self.1.poll_close_unpin(cx)
     }
 }
 
@@ -485,127 +372,5 @@ async fn an_account_that_submits_too_fast_is_told_to_try_later() {
             (accepted.results[0].outcome(), accepted.submit_id),
             (expected, frame.submit_id)
         );
-    }
-}
-
-#[tokio::test]
-async fn a_simulator_can_speak_to_the_same_shell_without_tcp() {
-    let server = Server::start(SUBMIT_RATE).await;
-    server.people(1).await;
-    let (to_relay, mut from_client) = tokio::sync::mpsc::unbounded_channel::<ws::Message>();
-    let (sink, mut seen) = tokio::sync::mpsc::unbounded_channel::<ws::Message>();
-    let inbound = Box::pin(futures_util::stream::poll_fn(move |cx| {
-        from_client
-            .poll_recv(cx)
-            .map(|message| message.map(Ok::<_, std::convert::Infallible>))
-    }));
-    let outbound = Box::pin(futures_util::sink::unfold(
-        sink,
-        |sink, message: ws::Message| async move { sink.send(message).map(|()| sink).map_err(drop) },
-    ));
-    let transport = Joined(inbound, outbound);
-    let mailbox = server.mailbox.clone();
-    let task = tokio::spawn(securechat_server::mailbox::socket::serve(
-        mailbox, transport,
-    ));
-    let ws::Message::Binary(bytes) = seen.recv().await.expect("hello") else {
-        panic!("not binary")
-    };
-    let Some(Frame::Hello(hello)) = wire::ServerFrame::decode(bytes).expect("decodes").frame else {
-        panic!()
-    };
-    let (jwt, session) = server.jwt(1);
-    let frame = wire::client_frame::Frame::Auth(auth(1, &jwt, session, &hello.nonce));
-    let bytes = wire::ClientFrame { frame: Some(frame) }.encode_to_vec();
-    to_relay
-        .send(ws::Message::Binary(bytes.into()))
-        .expect("sends");
-    let ws::Message::Binary(bytes) = seen.recv().await.expect("ready") else {
-        panic!("not binary")
-    };
-    assert!(matches!(
-        wire::ServerFrame::decode(bytes).expect("decodes").frame,
-        Some(Frame::Ready(_))
-    ));
-    drop(to_relay);
-    task.await.expect("ends with its client");
-}
-
-#[tokio::test]
-async fn delivery_tokens_are_registered_listed_and_taken_away_by_rest() {
-    let server = Server::start(SUBMIT_RATE).await;
-    server.people(1).await;
-    // Plain HTTP, but the client wants to know a provider.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let http = reqwest::Client::builder()
-        .no_proxy()
-        .build()
-        .expect("a client");
-    let (jwt, _) = server.jwt(1);
-    let base = format!("http://{}/v1/delivery-tokens", server.address);
-    let one = format!("{base}/{}", hash(44));
-    let body = r#"{"kind":"link","uses_max":3,"expires_at_ms":1900000000000}"#;
-    let put = || {
-        http.put(&one)
-            .header("content-type", "application/json")
-            .body(body)
-    };
-    assert_eq!(put().send().await.expect("answers").status(), 401);
-    for _ in 0..2 {
-        assert_eq!(
-            put()
-                .bearer_auth(&jwt)
-                .send()
-                .await
-                .expect("answers")
-                .status(),
-            204
-        );
-    }
-    let list = || async {
-        let listed = http
-            .get(&base)
-            .bearer_auth(&jwt)
-            .send()
-            .await
-            .expect("answers");
-        listed.json::<TokenList>().await.expect("a list").tokens
-    };
-    let tokens = list().await;
-    let link = tokens
-        .iter()
-        .find(|token| token.token_hash == hash(44))
-        .expect("listed");
-    assert_eq!(
-        (link.kind, link.uses, link.uses_max),
-        (TokenKind::Link, 0, Some(3))
-    );
-    for _ in 0..2 {
-        assert_eq!(
-            http.delete(&one)
-                .bearer_auth(&jwt)
-                .send()
-                .await
-                .expect("answers")
-                .status(),
-            204
-        );
-    }
-    assert!(
-        list()
-            .await
-            .iter()
-            .all(|token| token.token_hash != hash(44))
-    );
-    for wrong in [
-        format!("{base}/short"),
-        format!("{base}/{}", "A".repeat(23)),
-    ] {
-        let refused = http
-            .put(&wrong)
-            .bearer_auth(&jwt)
-            .header("content-type", "application/json")
-            .body(body);
-        assert_eq!(refused.send().await.expect("answers").status(), 400);
     }
 }

@@ -2,12 +2,16 @@
 
 mod accounts;
 mod binary;
+mod durability;
 mod http;
 mod keys;
 mod mailbox_connection;
 mod mailbox_contract;
+mod mailbox_shell;
 mod mailbox_socket;
+mod mailbox_tokens;
 mod mailbox_world;
 mod migrations;
+mod revocation;
 mod support;
 mod vault;

@@ -65,12 +65,11 @@ impl Database {
         let rows = self
             .query(
                 "SELECT name, setting FROM pg_settings \
-                 WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes') AND setting IN ('off', 'local')",
+                 WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes') AND setting = 'off' ORDER BY name",
                 vec![],
             )
             .await?;
         rows.iter()
-            .filter(|row| !matches!(row.text(1).as_deref(), Ok("local")))
             .map(|row| Ok(format!("{}={}", row.text(0)?, row.text(1)?)))
             .collect()
     }

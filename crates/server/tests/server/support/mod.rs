@@ -2,6 +2,7 @@
 
 pub mod person;
 pub mod postgres;
+pub mod socket;
 
 pub use person::{Device, Person};
 

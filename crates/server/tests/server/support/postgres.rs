@@ -20,7 +20,7 @@ fi
 cd "$folder"
 as_owner "$0/initdb" -D "$folder/data" -U postgres -A trust -E UTF8 --locale=C >"$folder/initdb.log" 2>&1
 as_owner "$0/postgres" -D "$folder/data" -k "$folder" -c listen_addresses= -c max_connections=300 \
-  -c shared_buffers=64MB >"$folder/server.log" 2>&1 &
+  -c shared_buffers=64MB $1 >"$folder/server.log" 2>&1 &
 server=$!
 for _ in $(seq 300); do
   if [ -S "$folder/.s.PGSQL.5432" ] && "$0/pg_isready" -q -h "$folder"; then break; fi
@@ -32,7 +32,7 @@ kill -QUIT "$(head -1 "$folder/data/postmaster.pid")" || true
 wait "$server" || true
 "#;
 
-struct Server {
+pub struct Server {
     folder: String,
     /// Its standard input is what keeps the server alive.
     _watched: Child,
@@ -43,9 +43,22 @@ static NEXT: AtomicU32 = AtomicU32::new(0);
 
 /// The URL of an empty database of its own.
 pub async fn fresh_database() -> String {
-    let server = tokio::task::spawn_blocking(|| SERVER.get_or_init(start))
+    let server = tokio::task::spawn_blocking(|| SERVER.get_or_init(|| start("")))
         .await
         .expect("PostgreSQL starts");
+    database_on(server).await
+}
+
+/// A cluster of its own with more settings, as in `-c name=value`, and an empty database on it.
+pub async fn fresh_cluster(settings: &'static str) -> (Server, String) {
+    let server = tokio::task::spawn_blocking(move || start(settings))
+        .await
+        .expect("PostgreSQL starts");
+    let url = database_on(&server).await;
+    (server, url)
+}
+
+async fn database_on(server: &Server) -> String {
     let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
     let (client, connection) = tokio_postgres::connect(&url(&server.folder, "postgres"), NoTls)
         .await
@@ -67,10 +80,11 @@ fn url(folder: &str, database: &str) -> String {
     )
 }
 
-fn start() -> Server {
+fn start(settings: &str) -> Server {
     let mut watched = Command::new("bash")
         .args(["-c", SCRIPT])
         .arg(programs())
+        .arg(settings)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
