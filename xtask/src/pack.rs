@@ -1,6 +1,10 @@
 //! `web/dist` as one file for the server. The format is `docs/decisions/0001-web-pack.md`.
 
+#[path = "../../crates/server/src/app/web/served.rs"]
+mod served;
+
 use anyhow::{Context, Result, bail};
+use served::{content_type, is_hashed};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::io::Write;
@@ -125,41 +129,6 @@ fn compress(bytes: &[u8], quality: u32) -> Vec<u8> {
     if written.is_ok() { out } else { Vec::new() }
 }
 
-fn content_type(path: &str) -> &'static str {
-    match path.rsplit('.').next().unwrap_or_default() {
-        "html" => "text/html; charset=utf-8",
-        "js" | "mjs" => "text/javascript; charset=utf-8",
-        "css" => "text/css; charset=utf-8",
-        "json" | "map" => "application/json",
-        "webmanifest" => "application/manifest+json",
-        "wasm" => "application/wasm",
-        "svg" => "image/svg+xml",
-        "png" => "image/png",
-        "ico" => "image/x-icon",
-        "webp" => "image/webp",
-        "woff2" => "font/woff2",
-        "txt" => "text/plain; charset=utf-8",
-        _ => "application/octet-stream",
-    }
-}
-
-/// Vite writes `name-XXXXXXXX.ext`, eight characters of the content's hash, into `assets/` only.
-fn is_hashed(path: &str) -> bool {
-    let Some(name) = path.strip_prefix("/assets/") else {
-        return false;
-    };
-    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-    let bytes = stem.as_bytes();
-    let Some(start) = bytes.len().checked_sub(8) else {
-        return false;
-    };
-    start > 0
-        && bytes[start - 1] == b'-'
-        && bytes[start..]
-            .iter()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
-}
-
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
@@ -171,22 +140,6 @@ pub fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_hashed_assets_are_immutable() {
-        for (path, immutable) in [
-            ("/assets/app-Bx81kq_0.js", true),
-            ("/assets/app-Bx8-kq_0.css", true),
-            ("/assets/securechat_bg.wasm", false),
-            ("/index.html", false),
-            ("/sw.js", false),
-            ("/other/app-Bx81kq_0.js", false),
-            ("/assets/-Bx81kq_0.js", true),
-            ("/assets/Bx81kq_0.js", false),
-        ] {
-            assert_eq!(is_hashed(path), immutable, "{path}");
-        }
-    }
 
     #[test]
     fn packed_bytes_are_found_where_the_table_says() {

@@ -2,10 +2,13 @@
 //!
 //! Format of the pack: docs/decisions/0001-web-pack.md.
 
+mod served;
+
 use super::headers::protect_app;
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use served::{content_type, is_hashed};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -188,40 +191,6 @@ fn collect(folder: &Path, prefix: &str, into: &mut BTreeMap<String, Asset>) -> s
         }
     }
     Ok(())
-}
-
-fn content_type(path: &str) -> &'static str {
-    match path.rsplit('.').next().unwrap_or_default() {
-        "html" => "text/html; charset=utf-8",
-        "js" | "mjs" => "text/javascript; charset=utf-8",
-        "css" => "text/css; charset=utf-8",
-        "json" | "map" => "application/json",
-        "webmanifest" => "application/manifest+json",
-        "wasm" => "application/wasm",
-        "svg" => "image/svg+xml",
-        "png" => "image/png",
-        "ico" => "image/x-icon",
-        "webp" => "image/webp",
-        "woff2" => "font/woff2",
-        "txt" => "text/plain; charset=utf-8",
-        _ => "application/octet-stream",
-    }
-}
-
-/// `/assets/name-XXXXXXXX.ext`: the name carries eight characters of the content's hash.
-fn is_hashed(path: &str) -> bool {
-    let Some(name) = path.strip_prefix("/assets/") else {
-        return false;
-    };
-    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-    stem.len().checked_sub(8).is_some_and(|start| {
-        let bytes = stem.as_bytes();
-        start > 0
-            && bytes[start - 1] == b'-'
-            && bytes[start..]
-                .iter()
-                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
-    })
 }
 
 /// Walks a pack from front to back.
