@@ -19,8 +19,9 @@ use futures_util::StreamExt;
 use phases::Load;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
-use user::{Tally, User};
+use user::{Stay, Tally, User};
 
 #[derive(Subcommand)]
 pub enum Loadgen {
@@ -100,7 +101,7 @@ pub async fn run(task: Loadgen, server: &str) -> Result<()> {
 async fn relay(options: Relay, server: &str) -> Result<()> {
     let mut crowd = Crowd::gather(options.common, server, options.users, "relay").await?;
     let before = crowd.usage();
-    crowd.connect_all().await?;
+    crowd.connect_all(Stay::Short).await?;
     crowd.load().settle().await;
     let after = crowd.usage();
     crowd.print(
@@ -129,7 +130,13 @@ async fn relay(options: Relay, server: &str) -> Result<()> {
 async fn idle(options: Idle, server: &str) -> Result<()> {
     let mut crowd = Crowd::gather(options.common, server, options.users, "idle").await?;
     let before = crowd.usage();
-    crowd.connect_all().await?;
+    crowd.connect_all(Stay::Long).await?;
+    // Nobody comes back: what the engines hold is not needed any more.
+    crowd.accounts.clear();
+    eprintln!(
+        "{} sockets open, held for {} s",
+        options.users, options.hold
+    );
     tokio::time::sleep(Duration::from_secs_f64(options.hold)).await;
     crowd.tally.check()?;
     let after = crowd.usage();
@@ -198,25 +205,32 @@ impl Crowd {
         let http = crate::transport::client()?;
         let run = crate::driver::now().0 % 10_000_000;
         let base = server.trim_end_matches('/');
+        // Tasks of their own: stretching a password takes a whole core for a moment.
         let mut made = futures_util::stream::iter(0..self.accounts.len())
-            .map(|index| Account::sign_up(base, http.clone(), index, run))
+            .map(|index| {
+                let (base, http) = (base.to_owned(), http.clone());
+                tokio::spawn(async move { Account::sign_up(&base, http, index, run).await })
+            })
             .buffered(AT_ONCE);
         let mut index = 0;
         while let Some(account) = made.next().await {
-            let account = account.with_context(|| format!("sign-up of user {index}"))?;
+            let account = account?.with_context(|| format!("sign-up of user {index}"))?;
             if let Some(place) = self.accounts.get_mut(index) {
                 *place = Some(account);
             }
             index += 1;
+            if index % 1000 == 0 {
+                eprintln!("{index} users signed up");
+            }
         }
         Ok(())
     }
 
     /// Connects everyone; the partner's address is known afterwards, so the codecs are made last.
-    async fn connect_all(&mut self) -> Result<()> {
+    async fn connect_all(&mut self, stay: Stay) -> Result<()> {
         let everyone: Vec<usize> = (0..self.users.len()).collect();
         self.prepare(&everyone).await?;
-        self.connect(&everyone).await
+        self.connect(&everyone, stay).await
     }
 
     /// Makes engines ready to connect, so that the time of connecting is the relay's and not theirs.
@@ -232,7 +246,7 @@ impl Crowd {
         Ok(())
     }
 
-    async fn connect(&mut self, indexes: &[usize]) -> Result<()> {
+    async fn connect(&mut self, indexes: &[usize], stay: Stay) -> Result<()> {
         let system = self.common.system;
         let mut sockets = Vec::with_capacity(indexes.len());
         for some in indexes.chunks(AT_ONCE) {
@@ -243,7 +257,8 @@ impl Crowd {
             let opened = taken.iter_mut().map(|(index, account)| {
                 let address = &self.address;
                 async move {
-                    let socket = user::connect(system, address, *index, account.as_mut()).await?;
+                    let socket =
+                        user::connect(system, address, *index, account.as_mut(), stay).await?;
                     if let Some(account) = account
                         && account.address.token.is_empty()
                     {
@@ -285,13 +300,16 @@ impl Crowd {
             }
         }
         tokio::time::sleep(Duration::from_millis(700)).await;
+        self.tally.since.store(connection::clock(), Relaxed);
         let stored = self.load().store(each).await?;
         self.print("store_per_s", stored, "1/s");
         let expected = (odd.len() * each) as u64;
         self.prepare(&odd).await?;
         let drain = phases::Drain::start(&self.tally, expected);
-        self.connect(&odd).await?;
+        self.connect(&odd, Stay::Short).await?;
         let drained = drain.finish(&self.tally).await?;
+        self.load().settle().await;
+        drain.ensure_each_once(&self.tally)?;
         self.print("drain_per_s", drained, "1/s");
         Ok(())
     }

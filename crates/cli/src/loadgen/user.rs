@@ -17,6 +17,8 @@ pub struct Tally {
     pub sent: AtomicU64,
     pub received: AtomicU64,
     pub accepted: AtomicU64,
+    /// Messages stamped before this are no part of the phase: not counted when they come again.
+    pub since: AtomicU64,
     /// Latencies are recorded only while set.
     pub recording: AtomicBool,
     /// Each received message is answered by a new one: a closed loop.
@@ -84,12 +86,22 @@ pub struct Socket {
     buffer: Vec<u8>,
 }
 
+/// How long a socket is needed: the load generator does not renew tokens on open sockets.
+#[derive(Clone, Copy)]
+pub enum Stay {
+    /// A minute at least.
+    Short,
+    /// Five minutes from the connection; costs a request.
+    Long,
+}
+
 /// Opens and authenticates one socket; `account` is needed for this product only.
 pub async fn connect(
     system: System,
     address: &str,
     index: usize,
     account: Option<&mut Account>,
+    stay: Stay,
 ) -> Result<Socket> {
     let source = TcpSocket::new_v4()?;
     // One source address has about 28,000 ports; spread the users over several loopback addresses.
@@ -105,7 +117,11 @@ pub async fn connect(
             socket.upgrade("/ws").await?;
             let (_, hello) = socket.next().await?;
             let mut out = Vec::new();
-            frame::write(frame::BINARY, &account.answer(&hello).await?, &mut out);
+            let auth = match stay {
+                Stay::Short => account.answer(&hello).await?,
+                Stay::Long => account.answer_with_fresh_token(&hello).await?,
+            };
+            frame::write(frame::BINARY, &auth, &mut out);
             socket.stream.write_all(&out).await?;
             let (opcode, ready) = socket.next().await?;
             let code = ready.first_chunk::<2>();
@@ -224,6 +240,7 @@ fn handle(codec: &mut Codec, tally: &Tally, buffer: &[u8], out: &mut Vec<u8>) ->
             .unwrap_or_default();
         used += length;
         match codec.receive(opcode, payload, out) {
+            Event::Received(at) if at < tally.since.load(Relaxed) => {}
             Event::Received(at) => {
                 tally.received.fetch_add(1, Relaxed);
                 if tally.recording.load(Relaxed) {
