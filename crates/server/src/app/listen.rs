@@ -186,8 +186,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Awaited<S> {
 mod tests {
     use super::*;
     use axum::routing::get;
-    use std::time::Instant;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::time::Instant;
 
     const PATIENCE: Patience = Patience {
         first_bytes: Duration::from_millis(300),

@@ -4,17 +4,18 @@ use axum::body::Bytes;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::response::Response;
 use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use prost::Message as _;
 use securechat_proto::limits::SOCKET_FRAME_BYTES_MAX;
 use securechat_proto::wire::socket::ServerFrame;
-use securechat_proto::{SessionId, close_code};
+use securechat_proto::{SessionId, Timestamp, close_code};
 use std::future::pending;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc::Receiver;
-use tokio::time::{Instant, Sleep, sleep_until, timeout};
+use tokio::time::{Sleep, sleep, timeout};
 
 use super::Mailbox;
 use super::connection::{Connection, Step, Verified};
@@ -78,7 +79,7 @@ struct Task<S> {
     connection: Connection,
     steps: Vec<Step>,
     attached: Option<Attached>,
-    timer: Option<Pin<Box<Sleep>>>,
+    timer: Option<Timer>,
     reading: Option<BoxFuture<'static, Result<Page, StoreError>>>,
     verifying: Option<BoxFuture<'static, Result<Verified, u16>>>,
 }
@@ -88,7 +89,28 @@ struct Attached {
     slot: Arc<Slot>,
     events: Receiver<Event>,
     session: SessionId,
-    revoked: BoxFuture<'static, ()>,
+    ends: Ends,
+}
+
+/// What ends a socket from outside, each with its close code. A turn of the task asks these only after one of them has
+/// something to say; asked every time they would cost more than a frame.
+type Ends = FuturesUnordered<BoxFuture<'static, u16>>;
+
+/// The end of this session, and of this device's place in the hub.
+fn ends(mailbox: &Mailbox, slot: &Arc<Slot>, session: SessionId) -> Ends {
+    let (slot, revoked) = (slot.clone(), mailbox.platform().auth.revoked().clone());
+    let closed: BoxFuture<'static, u16> = Box::pin(async move { slot.closing().await });
+    let ended: BoxFuture<'static, u16> = Box::pin(async move {
+        revoked.ended(session).await;
+        close_code::REVOKED
+    });
+    [closed, ended].into_iter().collect()
+}
+
+/// Fires at the connection's deadline, which moves every five minutes.
+struct Timer {
+    deadline: Timestamp,
+    sleep: Pin<Box<Sleep>>,
 }
 
 impl<S, E> Task<S>
@@ -110,19 +132,14 @@ where
     /// Waits for one thing and lets the connection handle it. False: the client is gone.
     async fn turn(&mut self) -> bool {
         let wants_frames = self.connection.wants_frames();
-        let (slot, events, revoked) = match &mut self.attached {
-            Some(attached) => (
-                Some(&attached.slot),
-                Some(&mut attached.events),
-                Some(&mut attached.revoked),
-            ),
-            None => (None, None, None),
+        let (events, ends) = match &mut self.attached {
+            Some(attached) => (Some(&mut attached.events), Some(&mut attached.ends)),
+            None => (None, None),
         };
         let clock = &self.mailbox.0.platform.clock;
         tokio::select! {
             biased;
-            code = maybe(slot.map(|slot| slot.closing())) => self.connection.close(code, &mut self.steps),
-            () = maybe(revoked) => self.connection.close(close_code::REVOKED, &mut self.steps),
+            code = first(ends) => self.connection.close(code, &mut self.steps),
             verified = maybe(self.verifying.as_mut()) => {
                 self.verifying = None;
                 self.on_verified(verified);
@@ -140,7 +157,7 @@ where
                 Some(Err(_)) => self.connection.close(close_code::PROTOCOL, &mut self.steps),
                 Some(Ok(Message::Close(_))) | None => return false,
             },
-            () = maybe(self.timer.as_mut()) => {
+            () = maybe(self.timer.as_mut().map(|timer| &mut timer.sleep)) => {
                 self.timer = None;
                 self.connection.on_tick(clock.now(), &mut self.steps);
             }
@@ -172,24 +189,20 @@ where
         let platform = self.mailbox.platform();
         if let Ok(verified) = &verified {
             let session = verified.access.session_id;
-            let watch = || -> BoxFuture<'static, ()> {
-                let revoked = platform.auth.revoked().clone();
-                Box::pin(async move { revoked.ended(session).await })
-            };
             match &mut self.attached {
                 None => {
                     let device = verified.access.device_id;
                     let (slot, events) = self.mailbox.hub().attach(device, close_code::SUPERSEDED);
                     self.attached = Some(Attached {
+                        ends: ends(&self.mailbox, &slot, session),
                         slot,
                         events,
                         session,
-                        revoked: watch(),
                     });
                 }
                 Some(attached) if attached.session != session => {
                     attached.session = session;
-                    attached.revoked = watch();
+                    attached.ends = ends(&self.mailbox, &attached.slot, session);
                 }
                 Some(_) => {}
             }
@@ -238,10 +251,7 @@ where
             }
             transport.flush().await.map_err(drop)
         });
-        let (slot, revoked) = match &mut self.attached {
-            Some(attached) => (Some(&attached.slot), Some(&mut attached.revoked)),
-            None => (None, None),
-        };
+        let ends = self.attached.as_mut().map(|attached| &mut attached.ends);
         tokio::select! {
             biased;
             written = write => match written {
@@ -250,8 +260,7 @@ where
                 Ok(Err(())) => Some(close_code::TOO_SLOW),
                 Err(_) => Some(close_code::TOO_SLOW),
             },
-            code = maybe(slot.map(|slot| slot.closing())) => Some(code),
-            () = maybe(revoked) => Some(close_code::REVOKED),
+            code = first(ends) => Some(code),
         }
     }
 
@@ -260,19 +269,19 @@ where
             self.timer = None;
             return;
         };
-        let wait = Duration::from_millis(deadline.since(self.mailbox.platform().clock.now()));
-        match &mut self.timer {
-            // Moved only when it matters: the deadline changes every five minutes, this is called for every frame.
-            Some(timer) => {
-                let at = Instant::now() + wait;
-                if timer.deadline() + Duration::from_secs(1) < at
-                    || timer.deadline() > at + Duration::from_secs(1)
-                {
-                    timer.as_mut().reset(at);
-                }
-            }
-            None => self.timer = Some(Box::pin(sleep_until(Instant::now() + wait))),
+        // Called for every frame; no clock is read while the deadline stands.
+        if self
+            .timer
+            .as_ref()
+            .is_some_and(|timer| timer.deadline == deadline)
+        {
+            return;
         }
+        let wait = Duration::from_millis(deadline.since(self.mailbox.platform().clock.now()));
+        self.timer = Some(Timer {
+            deadline,
+            sleep: Box::pin(sleep(wait)),
+        });
     }
 
     async fn close(&mut self, code: u16) {
@@ -296,6 +305,18 @@ fn encode(frame: super::connection::ServerFrame) -> Message {
 async fn maybe<F: Future>(future: Option<F>) -> F::Output {
     match future {
         Some(future) => future.await,
+        None => pending().await,
+    }
+}
+
+/// The code of the first end, or nothing for ever.
+async fn first(ends: Option<&mut Ends>) -> u16 {
+    let code = match ends {
+        Some(ends) => ends.next().await,
+        None => None,
+    };
+    match code {
+        Some(code) => code,
         None => pending().await,
     }
 }

@@ -7,7 +7,8 @@ use securechat_proto::signing::Purpose;
 use securechat_proto::wire::socket as wire;
 use securechat_proto::wire::socket::server_frame::Frame;
 use securechat_server::app::App;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// An ended session is off everywhere within this time.
 const OFF_WITHIN: Duration = Duration::from_secs(5);

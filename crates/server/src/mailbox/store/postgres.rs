@@ -1,6 +1,6 @@
 //! Mailboxes in PostgreSQL, for several relays over one database.
 //!
-//! Eight writers, chosen by the first destination account, so that two writers seldom want the same mailbox. A batch
+//! Four writers, chosen by the first destination account, so that two writers seldom want the same mailbox. A batch
 //! is one statement that commits by itself; acks are deleted on a connection of their own whose commits nobody
 //! waits for. A mailbox's row is locked while it grows, which keeps its sequence gap-free across writers and relays.
 
@@ -29,9 +29,9 @@ use crate::mailbox::rules::Bounds;
 use crate::mailbox::submit::{Address, Cursor, Delivery, Submit};
 use crate::platform::db::postgres::{migrate_up, refused};
 
-const WRITERS: usize = 8;
+const WRITERS: usize = 4;
 /// Submits committed together at most; the joins inside the statement are over lists of this length.
-const BATCH_MAX: usize = 64;
+const BATCH_MAX: usize = 128;
 const POOL_MAX: usize = 8;
 const WAIT: Duration = Duration::from_secs(10);
 /// Acks wait this long for others to be deleted with.

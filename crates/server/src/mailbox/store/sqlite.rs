@@ -6,7 +6,7 @@
 mod append;
 mod sweep;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
 use securechat_proto::api::TokenInfo;
 use securechat_proto::limits::DELIVERY_TOKENS_MAX;
 use securechat_proto::{AccountId, DeviceId, EnvelopeId, Timestamp, TokenHash};
@@ -199,6 +199,7 @@ impl SqliteMailboxes {
             .and_then(|()| {
                 let done = work(&mut Batch {
                     db: &self.connection,
+                    hot: Hot::default(),
                     memory: &mut self.memory,
                     bounds: &self.bounds,
                     pseudonyms: &self.pseudonyms,
@@ -232,10 +233,34 @@ impl Memory {
 /// One open transaction.
 struct Batch<'a> {
     db: &'a Connection,
+    hot: Hot<'a>,
     memory: &'a mut Memory,
     bounds: &'a Bounds,
     pseudonyms: &'a Pseudonyms,
     last_accepted: &'a mut Timestamp,
+}
+
+/// The statements that run for every submit or ack, looked up once a batch.
+#[derive(Default)]
+struct Hot<'a> {
+    insert_envelope: Option<CachedStatement<'a>>,
+    remember: Option<CachedStatement<'a>>,
+    delete_acked: Option<CachedStatement<'a>>,
+    save_end: Option<CachedStatement<'a>>,
+}
+
+/// Runs a hot statement; rows changed.
+fn run<'a>(
+    db: &'a Connection,
+    place: &mut Option<CachedStatement<'a>>,
+    sql: &str,
+    params: impl rusqlite::Params,
+) -> Result<usize> {
+    let statement = match place {
+        Some(statement) => statement,
+        None => place.insert(db.prepare_cached(sql).map_err(refused)?),
+    };
+    Ok(statement.execute(params).map_err(refused)?)
 }
 
 impl Batch<'_> {

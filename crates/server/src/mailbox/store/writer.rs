@@ -85,9 +85,10 @@ impl SqliteStore {
     ) -> Result<Self> {
         let mut connection = open_file(path)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        // The hot pages of many mailboxes; the directory's file needs far less.
+        // The hot pages of many mailboxes; the directory's file needs far less. A page that is written again and again
+        // is copied into the file once a checkpoint: at 64 MiB of log four times less often than the directory's.
         connection
-            .execute_batch("PRAGMA cache_size=-65536")
+            .execute_batch("PRAGMA cache_size=-65536; PRAGMA wal_autocheckpoint=16000")
             .map_err(refused)?;
         migrate_up(&mut connection, &[MIGRATIONS])?;
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;

@@ -6,7 +6,7 @@ use securechat_proto::limits::{DAY_MS, SUBMITS_REMEMBERED};
 use securechat_proto::wire::socket::{Accepted, Outcome};
 use securechat_proto::{AccountId, DeviceId, Timestamp, TokenHash};
 
-use super::{Batch, Device};
+use super::{Batch, Device, run};
 use crate::mailbox::rules::{self, BudgetFacts, DeviceFacts, Facts, Right, TokenFacts, Verdict};
 use crate::mailbox::store::{Appended, Result, kind_of};
 use crate::mailbox::submit::{
@@ -17,6 +17,12 @@ use crate::platform::db::sqlite::refused;
 const INSERT_ENVELOPE: &str = "INSERT INTO mailbox_envelope (device_id, seq, envelope_id, accepted_at_ms, \
      expires_at_ms, sealing_key_number, bytes_before, ciphertext) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
      ON CONFLICT (device_id, envelope_id) DO NOTHING";
+
+const REMEMBER: &str = "INSERT INTO mailbox_submit (device_id, submit_id, digest, number, expires_at_ms, answer, \
+     counter, counter_signature) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
+     ON CONFLICT (device_id, submit_id) DO UPDATE SET digest = excluded.digest, number = excluded.number, \
+     expires_at_ms = excluded.expires_at_ms, answer = excluded.answer, counter = excluded.counter, \
+     counter_signature = excluded.counter_signature WHERE mailbox_submit.digest <> excluded.digest";
 
 const DELETE_ACKED: &str = "DELETE FROM mailbox_envelope WHERE device_id = ?1 AND seq <= ?2";
 
@@ -35,12 +41,8 @@ impl Batch<'_> {
         }) else {
             return Ok(());
         };
-        let deleted = self
-            .db
-            .prepare_cached(DELETE_ACKED)
-            .and_then(|mut s| s.execute(params![device.id.0, seq as i64]))
-            .map_err(refused)?;
-        if deleted == 0 {
+        let upto = params![device.id.0, seq as i64];
+        if run(self.db, &mut self.hot.delete_acked, DELETE_ACKED, upto)? == 0 {
             return Ok(());
         }
         device.oldest_seq = device.oldest_seq.max(seq + 1);
@@ -52,10 +54,7 @@ impl Batch<'_> {
             device.next_seq as i64,
             device.total_bytes as i64
         ];
-        self.db
-            .prepare_cached(SAVE_END)
-            .and_then(|mut s| s.execute(end))
-            .map_err(refused)?;
+        run(self.db, &mut self.hot.save_end, SAVE_END, end)?;
         Ok(())
     }
 
@@ -322,23 +321,17 @@ impl Batch<'_> {
             return Ok(None);
         };
         let seq = device.next_seq;
-        let inserted = self
-            .db
-            .prepare_cached(INSERT_ENVELOPE)
-            .and_then(|mut s| {
-                s.execute(params![
-                    device.id.0,
-                    seq as i64,
-                    envelope.envelope_id.0,
-                    accepted_at.0 as i64,
-                    expires_at.0 as i64,
-                    envelope.sealing_key_number,
-                    device.total_bytes as i64,
-                    &envelope.ciphertext[..]
-                ])
-            })
-            .map_err(refused)?;
-        if inserted == 0 {
+        let row = params![
+            device.id.0,
+            seq as i64,
+            envelope.envelope_id.0,
+            accepted_at.0 as i64,
+            expires_at.0 as i64,
+            envelope.sealing_key_number,
+            device.total_bytes as i64,
+            &envelope.ciphertext[..]
+        ];
+        if run(self.db, &mut self.hot.insert_envelope, INSERT_ENVELOPE, row)? == 0 {
             return Ok(None);
         }
         device.next_seq += 1;
@@ -378,24 +371,17 @@ impl Batch<'_> {
     /// Other bytes under the same id are another submit and replace it.
     fn remember(&mut self, submit: &Submit, fresh: &Accepted) -> Result<Option<Accepted>> {
         let until = rules::remembered_until(Timestamp(fresh.accepted_at_ms), self.bounds);
-        let inserted = self.execute(
-            "INSERT INTO mailbox_submit (device_id, submit_id, digest, number, expires_at_ms, answer, counter, \
-             counter_signature) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
-             ON CONFLICT (device_id, submit_id) DO UPDATE SET digest = excluded.digest, number = excluded.number, \
-             expires_at_ms = excluded.expires_at_ms, answer = excluded.answer, counter = excluded.counter, \
-             counter_signature = excluded.counter_signature WHERE mailbox_submit.digest <> excluded.digest",
-            params![
-                submit.from.device_id.0,
-                submit.submit_id.0,
-                submit.digest,
-                submit.number as i64,
-                until.0 as i64,
-                fresh.encode_to_vec(),
-                submit.counter,
-                submit.counter_signature
-            ],
-        )?;
-        if inserted == 1 {
+        let row = params![
+            submit.from.device_id.0,
+            submit.submit_id.0,
+            submit.digest,
+            submit.number as i64,
+            until.0 as i64,
+            fresh.encode_to_vec(),
+            submit.counter,
+            submit.counter_signature
+        ];
+        if run(self.db, &mut self.hot.remember, REMEMBER, row)? == 1 {
             self.trim_submits(submit.from.device_id)?;
             return Ok(None);
         }
