@@ -198,8 +198,9 @@ impl Account {
         Ok(next)
     }
 
+    // Exclusive, although it changes nothing: a task may then move between threads while it waits.
     async fn send(
-        &self,
+        &mut self,
         request_id: RequestId,
         method: Method,
         path: &str,
