@@ -6,6 +6,7 @@ use crate::error::Outcome;
 use crate::store::rows::{Db, uint};
 use rusqlite::params;
 use securechat_proto::{ContentId, ConversationId, Timestamp, limits};
+use std::cmp::Reverse;
 
 /// Marks around a match in a snippet; no text that people type holds them.
 const OPEN: char = '\u{2}';
@@ -31,12 +32,14 @@ pub(crate) fn search(
     };
     let limit = limit.clamp(1, limits::SEARCH_HITS_MAX);
     let within = within.map(|id| id.to_vec());
+    // The index walks backwards through its rows and stops at the limit, so that a word of every second message costs no
+    // more than a rare one. What came last is taken; a message that came late stands in its place among them.
     let mut rows = db.all(
         "SELECT m.conversation_id, m.message_id, m.from_me, m.order_at,
                 snippet(history_texts, 0, char(2), char(3), '…', 16)
          FROM history_texts JOIN messages_rows m ON m.row = history_texts.rowid
          WHERE history_texts MATCH ?1 AND (?2 IS NULL OR m.conversation_id = ?2)
-         ORDER BY m.order_at DESC, m.message_id DESC LIMIT ?3",
+         ORDER BY history_texts.rowid DESC LIMIT ?3",
         params![expression, within, limit + 1],
         |row| {
             Ok((
@@ -50,6 +53,7 @@ pub(crate) fn search(
     )?;
     let more = rows.len() > limit as usize;
     rows.truncate(limit as usize);
+    rows.sort_by_key(|(_, message_id, _, at, _)| Reverse((*at, *message_id)));
     let mut hits = Vec::with_capacity(rows.len());
     for (conversation_id, message_id, from_me, at_ms, snippet) in rows {
         let contact = contacts::of_conversation(db, &conversation_id)?;

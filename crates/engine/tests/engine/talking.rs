@@ -257,6 +257,39 @@ fn search_finds_words_and_their_beginnings_and_forgets_what_was_deleted() {
 }
 
 #[test]
+fn search_takes_the_newest_first_and_says_that_there_are_more() {
+    let mut world = World::new();
+    let (alice, bob, conversation) = world.friends(false);
+    let sent: Vec<_> = (0..5)
+        .map(|number| {
+            let id = world.text(alice, conversation, &format!("harbour {number}"));
+            world.pass(1_000);
+            id
+        })
+        .collect();
+    let search = |limit| {
+        let text = "harbour".into();
+        match world.query(
+            bob,
+            Query::Search {
+                text,
+                conversation_id: Some(conversation),
+                limit,
+            },
+        ) {
+            View::Search(view) => {
+                let ids: Vec<_> = view.hits.iter().map(|hit| hit.message_id).collect();
+                (ids, view.more)
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(search(3), (vec![sent[4], sent[3], sent[2]], true));
+    let all: Vec<_> = sent.iter().rev().copied().collect();
+    assert_eq!(search(5), (all, false));
+}
+
+#[test]
 fn the_chat_list_shows_the_last_words_not_the_lines_of_the_app() {
     let mut world = World::new();
     let (alice, bob, conversation) = world.friends(false);
