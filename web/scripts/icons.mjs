@@ -8,7 +8,7 @@ const BACKGROUND = '#3F51B5';
 const icons = [
   { file: 'icon-192.png', size: 192, scale: 1, background: 'transparent' },
   { file: 'icon-512.png', size: 512, scale: 1, background: 'transparent' },
-  { file: 'icon-maskable-512.png', size: 512, scale: 0.72, background: BACKGROUND },
+  { file: 'icon-maskable-512.png', size: 512, scale: 0.8, background: BACKGROUND },
 ];
 
 const svg = readFileSync(new URL('icon.svg', PUBLIC), 'utf8');

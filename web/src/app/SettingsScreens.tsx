@@ -17,6 +17,7 @@ import { ShortcutsPage } from '../features/settings/ShortcutsPage';
 import { StoragePage } from '../features/settings/StoragePage';
 import type { ShortcutGroup } from '../ui/ShortcutSheet';
 import type { PhoneView } from './Frame';
+import { useKeyChoices } from './useShortcutGroups';
 
 /** The settings list and the page of the address; wide screens open the first page by themselves. */
 export function SettingsScreens({
@@ -39,6 +40,7 @@ export function SettingsScreens({
 }) {
   const { page } = useParams();
   const navigate = useNavigate();
+  const keys = useKeyChoices();
   const onBack = () => void navigate('/settings');
   const asked = settingsPages.find((candidate) => candidate === page);
   const shown = asked ?? 'profile';
@@ -61,7 +63,7 @@ export function SettingsScreens({
     blocked: () => <BlockListPage onBack={onBack} />,
     language: () => <LanguagePage onBack={onBack} />,
     accessibility: () => <AccessibilityPage onBack={onBack} />,
-    shortcuts: () => <ShortcutsPage groups={groups} onBack={onBack} />,
+    shortcuts: () => <ShortcutsPage groups={groups} keys={keys} onBack={onBack} />,
     server: () => <ServerPage host={host} onBack={onBack} />,
     about: () => <AboutPage host={host} deviceName={account.device_name} onBack={onBack} />,
   };

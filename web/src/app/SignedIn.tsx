@@ -20,11 +20,12 @@ import { ShortcutTable } from '../ui/ShortcutSheet';
 import { useToasts } from '../ui/toasts';
 import { copyText } from './copy';
 import { Frame, type PhoneView } from './Frame';
-import { keyLabel } from './keys';
+import { keyLabel, onMac } from './keys';
 import { Notices } from './Notices';
 import { useChatJumps } from './useChatJumps';
 import { useShortcutGroups } from './useShortcutGroups';
-import { moveRegion, onMac, useShortcuts } from './useShortcuts';
+import { useKeys } from './useKeys';
+import { moveRegion, useShortcuts } from './useShortcuts';
 
 const SettingsScreens = lazy(() =>
   import('./SettingsScreens').then((module) => ({ default: module.SettingsScreens })),
@@ -56,6 +57,7 @@ export function SignedIn({
   const refusalText = useRefusalText();
   const showToast = useToasts((state) => state.show);
   const groups = useShortcutGroups();
+  const keys = useKeys((state) => state.chosen);
   const [switching, setSwitching] = useState(false);
   const [sheet, setSheet] = useState(false);
   /** The chat whose own search is open. */
@@ -110,7 +112,7 @@ export function SignedIn({
   });
 
   const nothingOpen = (
-    <NoChatSelected newChatKeys={keyLabel('newChat', onMac)} onCopyLink={() => void copyInvite()} />
+    <NoChatSelected newChatKeys={keyLabel('newChat', onMac, keys)} onCopyLink={() => void copyInvite()} />
   );
   const chats = (
     <ChatListPane
@@ -119,7 +121,7 @@ export function SignedIn({
       kitMissing={!account.kit_taken}
       notices={<Notices account={account} />}
       firstSteps={nothingOpen}
-      searchShortcut={keyLabel('quickSwitch', onMac)}
+      searchShortcut={keyLabel('quickSwitch', onMac, keys)}
     />
   );
   const frame = (parts: {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { actionOf, keyLabel } from './keys';
+import { actionOf, combinationOf, keyActions, keyLabel, readChosen, takenBy } from './keys';
 
 const press = (key: string, part: Partial<KeyboardEvent> = {}) => ({
   key,
@@ -40,5 +40,51 @@ describe('the key table', () => {
     expect(keyLabel('searchAll', false)).toBe('Ctrl Shift F');
     expect(keyLabel('newChat', true)).toBe('⌃ ⌥ N');
     expect(keyLabel('nextChat', false)).toBe('Alt ↓');
+  });
+
+  it('obeys what the person chose instead, and no longer what was usual', () => {
+    const chosen = { quickSwitch: { key: 'j', primary: true } };
+    expect(actionOf(press('j', { ctrlKey: true }), false, chosen)).toBe('quickSwitch');
+    expect(actionOf(press('k', { ctrlKey: true }), false, chosen)).toBeUndefined();
+    expect(keyLabel('quickSwitch', false, chosen)).toBe('Ctrl J');
+  });
+
+  it('takes as a choice what a keyboard can say without typing, and what the browser leaves', () => {
+    expect(combinationOf(press('j', { ctrlKey: true }), false)).toEqual({ key: 'j', primary: true });
+    expect(combinationOf(press('J', { altKey: true, shiftKey: true }), false)).toEqual({
+      key: 'j',
+      alt: true,
+      shift: true,
+    });
+    expect(combinationOf(press('F7'), false)).toEqual({ key: 'F7' });
+    expect(combinationOf(press('Control', { ctrlKey: true }), false)).toBeUndefined();
+    for (const [key, part] of [
+      ['j', {}],
+      ['J', { shiftKey: true }],
+      ['t', { ctrlKey: true }],
+      ['1', { ctrlKey: true }],
+      ['d', { altKey: true }],
+      ['j', { metaKey: true }],
+    ] as const)
+      expect(combinationOf(press(key, part), false), key).toBe('unusable');
+  });
+
+  it('gives no combination to two actions', () => {
+    expect(takenBy({ key: 'k', primary: true }, 'newChat', {})).toBe('quickSwitch');
+    expect(takenBy({ key: 'k', primary: true }, 'quickSwitch', {})).toBeUndefined();
+    expect(takenBy({ key: 'k', primary: true }, 'newChat', { quickSwitch: { key: 'F7' } })).toBeUndefined();
+    for (const action of keyActions) expect(takenBy({ key: 'j', primary: true }, action, {})).toBeUndefined();
+  });
+
+  it('reads choices back, and nothing that is none', () => {
+    expect(
+      readChosen({
+        quickSwitch: { key: 'j', primary: true, alt: 'yes' },
+        newChat: { key: 'j', primary: true },
+        nextChat: { key: '' },
+        previousChat: 'F7',
+        other: { key: 'F8' },
+      }),
+    ).toEqual({ quickSwitch: { key: 'j', primary: true } });
   });
 });

@@ -13,13 +13,16 @@ export type KeyAction =
   | 'newChat'
   | 'shortcuts';
 
-interface Combination {
+export interface Combination {
   key: string;
   /** Ctrl, on macOS Cmd. */
   primary?: boolean;
   alt?: boolean;
   shift?: boolean;
 }
+
+/** What the person chose instead of the table. */
+export type ChosenKeys = Partial<Record<KeyAction, Combination>>;
 
 const table: Record<KeyAction, Combination> = {
   quickSwitch: { key: 'k', primary: true },
@@ -35,13 +38,85 @@ const table: Record<KeyAction, Combination> = {
   shortcuts: { key: '/', primary: true },
 };
 
-type Pressed = Pick<KeyboardEvent, 'key' | 'code' | 'ctrlKey' | 'metaKey' | 'altKey' | 'shiftKey'>;
+export const onMac = /Mac|iPhone|iPad/.test(navigator.platform);
+
+/** Every action, in the order in which settings show them. */
+export const keyActions = Object.keys(table) as KeyAction[];
+
+export type Pressed = Pick<KeyboardEvent, 'key' | 'code' | 'ctrlKey' | 'metaKey' | 'altKey' | 'shiftKey'>;
 
 /** The action of a key press, or none. On macOS Ctrl+Option stands for Alt+Shift where Option writes characters. */
-export function actionOf(event: Pressed, mac: boolean): KeyAction | undefined {
-  for (const [action, wanted] of Object.entries(table) as [KeyAction, Combination][])
-    if (matches(event, wanted, mac)) return action;
-  return undefined;
+export function actionOf(event: Pressed, mac: boolean, chosen: ChosenKeys = {}): KeyAction | undefined {
+  return keyActions.find((action) => matches(event, chosen[action] ?? table[action], mac));
+}
+
+/** Keys that say nothing by themselves. */
+const modifiers = ['Control', 'Shift', 'Alt', 'AltGraph', 'Meta', 'OS', 'Dead', 'Process', 'Unidentified'];
+/** What browsers keep for themselves, with Ctrl or Cmd. */
+const reserved = /^([nqrtw]|[0-9]|tab|enter)$/i;
+
+/**
+ * The combination of a key press, as a choice for the table: nothing while only modifiers are held, `unusable` for what
+ * browsers keep or what would be typed.
+ */
+export function combinationOf(event: Pressed, mac: boolean): Combination | 'unusable' | undefined {
+  if (modifiers.includes(event.key)) return undefined;
+  const primary = mac ? event.metaKey : event.ctrlKey;
+  const other = mac ? event.ctrlKey : event.metaKey;
+  const { altKey: alt, shiftKey: shift } = event;
+  const letter = /^Key([A-Z])$/.exec(event.code)?.[1];
+  const key = letter ? letter.toLowerCase() : event.key;
+  const function_ = /^F([1-9]|1[0-2])$/.test(key);
+  if (other || !(primary || alt || function_)) return 'unusable';
+  if (primary && reserved.test(key)) return 'unusable';
+  // Option writes characters on macOS, and the browser's menus open with Alt and a letter.
+  if (alt && !primary && key.length === 1 && (mac || !shift)) return 'unusable';
+  return {
+    key,
+    ...(primary && { primary }),
+    ...(alt && { alt }),
+    ...(shift && { shift }),
+  };
+}
+
+/** The other action that already has this combination. */
+export function takenBy(wanted: Combination, by: KeyAction, chosen: ChosenKeys): KeyAction | undefined {
+  return keyActions.find((action) => action !== by && same(chosen[action] ?? table[action], wanted));
+}
+
+export function isUsual(action: KeyAction, wanted: Combination): boolean {
+  return same(table[action], wanted);
+}
+
+/** Choices as they were written down: whatever is none of ours is left out. */
+export function readChosen(held: Record<string, unknown>): ChosenKeys {
+  const chosen: ChosenKeys = {};
+  for (const action of keyActions) {
+    const read = readCombination(held[action]);
+    if (read && takenBy(read, action, chosen) === undefined) chosen[action] = read;
+  }
+  return chosen;
+}
+
+function readCombination(held: unknown): Combination | undefined {
+  if (typeof held !== 'object' || held === null) return undefined;
+  const { key, primary, alt, shift } = held as Record<string, unknown>;
+  if (typeof key !== 'string' || key.length === 0 || key.length > 16) return undefined;
+  return {
+    key,
+    ...(primary === true && { primary }),
+    ...(alt === true && { alt }),
+    ...(shift === true && { shift }),
+  };
+}
+
+function same(one: Combination, other: Combination): boolean {
+  return (
+    one.key.toLowerCase() === other.key.toLowerCase() &&
+    (one.primary ?? false) === (other.primary ?? false) &&
+    (one.alt ?? false) === (other.alt ?? false) &&
+    (one.shift ?? false) === (other.shift ?? false)
+  );
 }
 
 function matches(event: Pressed, wanted: Combination, mac: boolean): boolean {
@@ -63,8 +138,8 @@ function matches(event: Pressed, wanted: Combination, mac: boolean): boolean {
 }
 
 /** How a combination is written for people. */
-export function keyLabel(action: KeyAction, mac: boolean): string {
-  const { key, primary, alt, shift } = table[action];
+export function keyLabel(action: KeyAction, mac: boolean, chosen: ChosenKeys = {}): string {
+  const { key, primary, alt, shift } = chosen[action] ?? table[action];
   const arrows: Record<string, string> = { ArrowUp: '↑', ArrowDown: '↓' };
   const shown = arrows[key] ?? (key.length === 1 ? key.toUpperCase() : key);
   if (mac && alt && shift && key.length === 1) return `⌃ ⌥ ${shown}`;

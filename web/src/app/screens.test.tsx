@@ -282,6 +282,23 @@ describe('signed in', () => {
     await waitFor(() => expect(location.hash).toBe('#/chats/jonas'));
   });
 
+  it('obeys keys that the person chose, until they go back', async () => {
+    open('/settings/shortcuts');
+    await userEvent.click(await screen.findByRole('button', { name: 'Change keys: Go to a chat' }));
+    await userEvent.keyboard('{Control>}f{/Control}');
+    expect(screen.getByText('Already used for: Search in this chat')).toBeTruthy();
+    await userEvent.keyboard('j');
+    expect(screen.getByText(/needs these keys/)).toBeTruthy();
+    await userEvent.keyboard('{Control>}j{/Control}');
+    expect(screen.getAllByText('Ctrl J')).not.toHaveLength(0);
+    await userEvent.keyboard('{Control>}j{/Control}');
+    expect(await screen.findByRole('searchbox', { name: 'Go to a chat' })).toBeTruthy();
+    await userEvent.keyboard('{Escape}');
+    await userEvent.click(screen.getByRole('button', { name: 'Back to the usual keys' }));
+    expect(screen.queryByText('Ctrl J')).toBeNull();
+    expect(localStorage).toHaveLength(0);
+  });
+
   it('says that it is offline in a strip, not in a dialog', async () => {
     open('/', { account: { connection: 'offline' } });
     expect(await screen.findByText('Offline.')).toBeTruthy();

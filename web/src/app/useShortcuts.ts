@@ -1,7 +1,6 @@
 import { useEffect, useRef } from 'react';
-import { actionOf, type KeyAction } from './keys';
-
-export const onMac = /Mac|iPhone|iPad/.test(navigator.platform);
+import { actionOf, onMac, type KeyAction } from './keys';
+import { useKeys } from './useKeys';
 
 /** Obeys the key table while the calling component is drawn. Actions that are not given are left to the browser. */
 export function useShortcuts(actions: Partial<Record<KeyAction, () => void>>): void {
@@ -12,7 +11,7 @@ export function useShortcuts(actions: Partial<Record<KeyAction, () => void>>): v
   useEffect(() => {
     const listener = (event: KeyboardEvent) => {
       if (event.defaultPrevented || event.isComposing) return;
-      const action = actionOf(event, onMac);
+      const action = actionOf(event, onMac, useKeys.getState().chosen);
       const run = action && current.current[action];
       if (!run) return;
       event.preventDefault();
