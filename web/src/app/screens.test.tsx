@@ -5,6 +5,7 @@ import userEvent from '@testing-library/user-event';
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { standInClient } from '../../gallery/client';
 import { account, answer } from '../../gallery/fixtures';
+import { heldKeys } from '../core/early';
 import type { AccountView } from '../core/generated/AccountView';
 import type { Query } from '../core/generated/Query';
 import type { View } from '../core/generated/View';
@@ -296,7 +297,7 @@ describe('signed in', () => {
     await userEvent.keyboard('{Escape}');
     await userEvent.click(screen.getByRole('button', { name: 'Back to the usual keys' }));
     expect(screen.queryByText('Ctrl J')).toBeNull();
-    expect(localStorage).toHaveLength(0);
+    expect(heldKeys()).toEqual({});
   });
 
   it('says that it is offline in a strip, not in a dialog', async () => {

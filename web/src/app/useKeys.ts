@@ -28,7 +28,8 @@ export const useKeys = create<Keys>((set, get) => ({
     const wanted = combinationOf(event, onMac);
     if (wanted === undefined) return { type: 'waiting' };
     if (wanted === 'unusable') return { type: 'unusable' };
-    const { [action]: _before, ...others } = get().chosen;
+    const others = { ...get().chosen };
+    delete others[action];
     const by = takenBy(wanted, action, others);
     if (by) return { type: 'taken', by };
     const chosen = isUsual(action, wanted) ? others : { ...others, [action]: wanted };
