@@ -29,6 +29,8 @@ const MAY_QUOTE_CLAIMS: [&str; 2] = ["docs/style.md", "CONTRIBUTING.md"];
 /// Above this many lines a file has probably a second idea in it. Said, not refused.
 const LINES_COMFORTABLE: usize = 600;
 
+const WORDS_IN_TEN_MINUTES: usize = 2000;
+
 /// Documents whose `file::symbol` names must exist.
 const WITH_SYMBOLS: [&str; 3] = ["ARCHITECTURE.md", "SECURITY.md", "docs/threats.md"];
 
@@ -65,6 +67,10 @@ pub fn run() -> Result<()> {
         }
         if ending == "md" {
             faults.extend(link_faults(&root, &shown, &text));
+        }
+        faults.extend(document_faults(&root, &shown, &text));
+        if shown == "ARCHITECTURE.md" {
+            faults.extend(length_faults(&shown, &text));
         }
         if WITH_SYMBOLS.contains(&shown.as_str()) {
             faults.extend(symbol_faults(&root, &shown, &text));
@@ -175,6 +181,37 @@ fn link_faults(root: &Path, shown: &str, text: &str) -> Vec<String> {
         .collect()
 }
 
+/// Documents that sources and texts name by their path are there.
+fn document_faults(root: &Path, shown: &str, text: &str) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (at, _) in text.match_indices("docs/") {
+        let is_start = text[..at]
+            .chars()
+            .next_back()
+            .is_none_or(|c| !c.is_alphanumeric() && !matches!(c, '/' | '_' | '-' | '.'));
+        let name: String = text[at..]
+            .chars()
+            .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '-' | '.'))
+            .collect();
+        let name = name.trim_end_matches('.');
+        if is_start && name.ends_with(".md") && !name.contains("NNNN") && !root.join(name).exists()
+        {
+            faults.push(format!("{shown} names {name}, which does not exist"));
+        }
+    }
+    faults
+}
+
+/// The walkthrough is followed in ten minutes: 200 words a minute, a name in code counting as one.
+fn length_faults(shown: &str, text: &str) -> Option<String> {
+    let words = text
+        .split_whitespace()
+        .filter(|word| word.chars().any(char::is_alphanumeric));
+    let count = words.count();
+    (count > WORDS_IN_TEN_MINUTES)
+        .then(|| format!("{shown} has {count} words: longer than ten minutes"))
+}
+
 /// Every `path/file.ext::symbol` in backticks names a file of the tree and something declared in it.
 fn symbol_faults(root: &Path, shown: &str, text: &str) -> Vec<String> {
     let mut faults = Vec::new();
@@ -275,6 +312,21 @@ mod tests {
                 "D.md names b.rs, which does not exist"
             ]
         );
+    }
+
+    #[test]
+    fn a_document_that_is_gone_and_a_walk_that_is_too_long_are_found() {
+        let tree = tempfile::tempdir().expect("a folder");
+        fs::create_dir(tree.path().join("docs")).expect("a folder");
+        fs::write(tree.path().join("docs").join("there.md"), "").expect("written");
+        let source = format!(
+            "// {0}/there.md, {0}/gone.md. web/{0}/x.md and {0}/NNNN-title.md",
+            "docs"
+        );
+        let expected = format!("a.rs names {}/gone.md, which does not exist", "docs");
+        assert_eq!(document_faults(tree.path(), "a.rs", &source), [expected]);
+        assert!(length_faults("A.md", &"word ".repeat(2001)).is_some());
+        assert!(length_faults("A.md", &"word | ".repeat(2000)).is_none());
     }
 
     #[test]

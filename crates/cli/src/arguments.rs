@@ -7,14 +7,9 @@ use std::path::PathBuf;
 #[derive(Parser)]
 #[command(version, about)]
 pub struct Arguments {
-    /// Address of the server.
-    #[arg(
-        long,
-        env = "SECURECHAT_SERVER",
-        default_value = "http://localhost:8000",
-        global = true
-    )]
-    pub server: String,
+    /// Address of the server; without it API_URL counts, else http://localhost:8000.
+    #[arg(long, env = "SECURECHAT_SERVER", global = true)]
+    pub server: Option<String>,
     /// Folder of the encrypted store.
     #[arg(long, env = "SECURECHAT_STORE", global = true)]
     pub store: Option<PathBuf>,
@@ -59,6 +54,12 @@ pub enum Task {
     Search { text: String },
     /// Shows the safety number; compares or confirms it.
     Verify(Verify),
+    /// Shows the recovery kit, once; with --check erases it from this store after you have put it away.
+    Kit {
+        /// The characters asked for, retyped from the paper.
+        #[arg(long)]
+        check: Option<String>,
+    },
     /// Load generator for the benchmarks.
     #[command(subcommand, hide = true)]
     Loadgen(crate::loadgen::Loadgen),
@@ -114,7 +115,7 @@ pub struct Receive {
     /// Stays and prints what comes.
     #[arg(long)]
     pub follow: bool,
-    /// With --follow: stops after so many messages.
+    /// Prints at most so many messages; with --follow it then ends.
     #[arg(long)]
     pub count: Option<usize>,
 }

@@ -26,10 +26,31 @@ pub struct Driver {
 /// What a command ended with, seen from a script.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    #[error("refused: {0:?}")]
+    #[error("refused: {}", name(.0))]
     Refused(Refusal),
     #[error("no answer in time")]
     TimedOut,
+    #[error("several people are called that: use the handle")]
+    Ambiguous,
+}
+
+impl Failure {
+    /// Stable, for scripts.
+    pub fn code(&self) -> String {
+        match self {
+            Self::Refused(refusal) => name(refusal),
+            Self::TimedOut => "timed_out".to_owned(),
+            Self::Ambiguous => "ambiguous".to_owned(),
+        }
+    }
+}
+
+/// The refusal's code as the engine's views write it.
+fn name(refusal: &Refusal) -> String {
+    match serde_json::to_value(refusal.code) {
+        Ok(serde_json::Value::String(name)) => name,
+        _ => "failed".to_owned(),
+    }
 }
 
 impl Driver {

@@ -4,6 +4,7 @@ mod arguments;
 mod driver;
 mod exit;
 mod loadgen;
+mod people;
 mod print;
 mod store;
 mod tasks;
@@ -22,7 +23,7 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             if json {
-                println!("{}", serde_json::json!({ "error": error.to_string() }));
+                print::line(&exit::json(&error).to_string());
             } else {
                 eprintln!("securechat-cli: {error:#}");
             }
@@ -33,12 +34,14 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> anyhow::Result<()> {
     if let Task::Loadgen(task) = arguments.task {
-        return loadgen::run(task, &arguments.server).await;
+        return loadgen::run(task, &transport::server_address(arguments.server)).await;
     }
+    let server = transport::server_address(arguments.server);
     let folder = store::folder(arguments.store)?;
     let engine = store::open(&folder)?;
     let mut session = tasks::Session {
-        driver: driver::Driver::new(engine, &arguments.server)?,
+        driver: driver::Driver::new(engine, &server)?,
+        server,
         printer: print::Printer {
             json: arguments.json,
         },

@@ -1,11 +1,12 @@
 //! Lines for people, or one JSON object a line for scripts.
 
 use securechat_engine::api::{
-    AccountView, ChatItem, ContactItem, InviteLink, ItemBody, SafetyNumberView, SearchHit,
-    SendState, TimelineItem, Trust,
+    AccountView, ChatItem, ContactItem, InviteLink, ItemBody, RecoveryKitView, SafetyNumberView,
+    SearchHit, SendState, TimelineItem, Trust,
 };
 use securechat_proto::ContentId;
 use serde_json::{Value, json};
+use std::io::Write;
 
 /// Where results go.
 pub struct Printer {
@@ -33,18 +34,44 @@ impl Printer {
         });
     }
 
-    pub fn request(&self, chat: &ChatItem) {
-        self.line(&json!({ "request": chat }), || {
+    pub fn request(&self, chat: &ChatItem, handle: &str) {
+        self.line(&json!({ "request": chat, "handle": handle }), || {
             let text = chat
                 .preview
                 .as_ref()
                 .map_or("", |preview| preview.text.as_str());
-            format!("{}: {text}", chat.title)
+            format!("{} (@{handle}): {text}", chat.title)
         });
     }
 
-    pub fn link(&self, link: &InviteLink) {
-        self.line(&json!({ "link": link }), || link.payload.clone());
+    pub fn link(&self, link: &InviteLink, server: &str) {
+        let url = format!("{}/#{}", server.trim_end_matches('/'), link.payload);
+        self.line(&json!({ "link": link, "url": url }), || url.clone());
+    }
+
+    pub fn kit(&self, kit: &RecoveryKitView) {
+        self.line(&json!({ "kit": kit }), || {
+            if kit.taken {
+                return "the kit was taken; it is no longer in this store".to_owned();
+            }
+            let places: Vec<String> = kit
+                .check_positions
+                .iter()
+                .map(|position| (position + 1).to_string())
+                .collect();
+            format!(
+                "{}\nwrite it down, then: kit --check with characters {} of it",
+                kit.groups.join(" "),
+                places.join(", ")
+            )
+        });
+    }
+
+    /// A command that has nothing to say but that it was carried out.
+    pub fn done(&self) {
+        if self.json {
+            line(&json!({ "done": true }).to_string());
+        }
     }
 
     pub fn sent(&self, message_id: ContentId, state: Option<&SendState>) {
@@ -78,24 +105,36 @@ impl Printer {
 
     fn line(&self, value: &Value, text: impl FnOnce() -> String) {
         if self.json {
-            println!("{value}");
+            line(&value.to_string());
         } else {
-            println!("{}", without_controls(&text()));
+            line(&without_controls(&text()));
         }
     }
 }
 
-/// Terminals obey control characters; what others wrote must not.
+/// One line of output. Whoever read it may be gone (`history bob | head`): then there is nobody left to work for.
+pub fn line(text: &str) {
+    if writeln!(std::io::stdout(), "{text}").is_err() {
+        std::process::exit(0);
+    }
+}
+
+/// Terminals obey control characters; what others wrote must not be obeyed.
 fn without_controls(text: &str) -> String {
     text.chars()
         .map(|c| {
-            if c.is_control() && c != '\n' {
+            if c != '\n' && is_unsafe(c) {
                 '\u{fffd}'
             } else {
                 c
             }
         })
         .collect()
+}
+
+/// Control characters, and those that turn the direction of what follows, so that a line reads as another one.
+fn is_unsafe(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn trust(trust: &Trust) -> &'static str {
@@ -122,5 +161,22 @@ fn body(body: &ItemBody) -> String {
         ItemBody::Lost => "(lost)".to_owned(),
         ItemBody::Unsupported => "(update to see this)".to_owned(),
         ItemBody::System { event } => format!("({event:?})"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn terminals_get_no_control_characters_from_others() {
+        let planted = "two\nlines \u{1b}[2J\u{7}\u{9b}31m\r\tand \u{202e}text";
+        let printed = without_controls(planted);
+        assert!(printed.starts_with("two\nlines "));
+        assert!(
+            !printed.chars().any(|c| c != '\n' && is_unsafe(c)),
+            "{printed:?}"
+        );
+        assert!(printed.ends_with("text"));
     }
 }

@@ -20,6 +20,16 @@ pub enum StoreFailure {
     Key,
 }
 
+impl StoreFailure {
+    /// Stable, for scripts.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Open(error) => error.code(),
+            Self::Key => "wrong_key",
+        }
+    }
+}
+
 /// `--store`, else `~/.securechat`.
 pub fn folder(asked: Option<PathBuf>) -> Result<PathBuf> {
     if let Some(folder) = asked {

@@ -2,6 +2,7 @@
 
 use crate::arguments::{Contact, Receive, Send, SignUp, Task, Verify};
 use crate::driver::{Driver, Failure};
+use crate::people;
 use crate::print::Printer;
 use anyhow::{Result, bail};
 use securechat_engine::api::{
@@ -9,7 +10,7 @@ use securechat_engine::api::{
     Refusal, RefusalCode, Reply, RequestState, SendState, TimelineItem, View,
 };
 use securechat_proto::{ContentId, ConversationId};
-use std::io::BufRead;
+use std::io::{BufRead, IsTerminal};
 use std::time::Duration;
 
 /// Nothing arrived for this long: what waited is here.
@@ -21,6 +22,7 @@ const PAGE: u32 = 200;
 /// A driver with the terminal's habits.
 pub struct Session {
     pub driver: Driver,
+    pub server: String,
     pub printer: Printer,
     pub patience: Duration,
 }
@@ -35,10 +37,17 @@ impl Session {
                 self.command(Command::LogIn { handle, password }).await?;
                 self.status()
             }
-            Task::Logout { erase } => self.command(Command::LogOut { erase }).await.map(drop),
+            Task::Logout { erase } => {
+                self.command(Command::LogOut { erase }).await?;
+                // The session's end leaves as one request, which nobody repeats.
+                self.driver.until_quiet(QUIET, self.patience).await?;
+                self.printer.done();
+                Ok(())
+            }
             Task::Status => {
-                self.connect().await?;
-                self.status()
+                let reached = self.connect().await;
+                self.status()?;
+                reached
             }
             Task::Contact(task) => self.contact(task).await,
             Task::Send(arguments) => self.send(arguments).await,
@@ -46,6 +55,7 @@ impl Session {
             Task::History { who, limit } => self.history(&who, limit),
             Task::Search { text } => self.search(text),
             Task::Verify(arguments) => self.verify(arguments).await,
+            Task::Kit { check } => self.kit(check).await,
             Task::Loadgen(_) => bail!("loadgen has no store"),
         }
     }
@@ -96,47 +106,68 @@ impl Session {
                     (Some(handle), None) => ContactAddress::Handle { handle },
                     (None, None) => bail!("give a handle or --link"),
                 };
-                self.command(Command::AddContact { by }).await?;
-                self.list_contacts()
+                if let Reply::Conversation { contact_id, .. } =
+                    self.command(Command::AddContact { by }).await?
+                    && let View::Contact(view) = self.driver.query(Query::Contact { contact_id })
+                {
+                    self.printer.contact(&view.item);
+                }
+                self.flush().await
             }
             Contact::List => self.list_contacts(),
             Contact::Requests => {
                 self.connect().await?;
-                for chat in self.chats(ChatFilter::Requests) {
-                    self.printer.request(&chat);
+                for (chat, contact) in people::requests(&self.driver) {
+                    self.printer.request(&chat, &contact.item.handle);
                 }
                 Ok(())
             }
             Contact::Accept { who } => {
                 self.connect().await?;
-                let conversation_id = self.conversation(&who, ChatFilter::Requests)?;
+                let conversation_id = self.request(&who)?;
                 self.command(Command::AcceptRequest { conversation_id })
                     .await?;
-                self.flush().await
+                self.finish().await
             }
             Contact::Decline { who } => {
-                let conversation_id = self.conversation(&who, ChatFilter::Requests)?;
+                self.connect().await?;
+                let conversation_id = self.request(&who)?;
                 self.command(Command::DeclineRequest { conversation_id })
-                    .await
-                    .map(drop)
+                    .await?;
+                self.finish().await
             }
             Contact::Block { who } => {
-                let contact_id = self.find(&who)?.contact_id;
+                let contact_id = people::find(&self.driver, &who)?.contact_id;
                 self.command(Command::Block { contact_id }).await?;
-                self.flush().await
+                self.finish().await
             }
             Contact::Unblock { who } => {
-                let contact_id = self.find(&who)?.contact_id;
+                let contact_id = people::find(&self.driver, &who)?.contact_id;
                 self.command(Command::Unblock { contact_id }).await?;
-                self.flush().await
+                self.finish().await
             }
             Contact::Link => {
                 if let Reply::InviteLink { link } = self.command(Command::CreateInviteLink).await? {
-                    self.printer.link(&link);
+                    // It works once the server knows it.
+                    self.flush().await?;
+                    self.printer.link(&link, &self.server);
                 }
                 Ok(())
             }
         }
+    }
+
+    /// The conversation of an open request.
+    fn request(&self, who: &str) -> Result<ConversationId> {
+        people::find_request(&self.driver, who)?
+            .conversation_id
+            .ok_or_else(not_found)
+    }
+
+    async fn finish(&mut self) -> Result<()> {
+        self.flush().await?;
+        self.printer.done();
+        Ok(())
     }
 
     fn list_contacts(&self) -> Result<()> {
@@ -151,11 +182,14 @@ impl Session {
     }
 
     async fn send(&mut self, arguments: Send) -> Result<()> {
-        let conversation_id = match self.find(&arguments.who) {
+        let conversation_id = match people::find(&self.driver, &arguments.who) {
             Ok(ContactItem {
                 conversation_id: Some(id),
                 ..
             }) => id,
+            Err(error) if matches!(error.downcast_ref(), Some(Failure::Ambiguous)) => {
+                return Err(error);
+            }
             _ => {
                 let by = ContactAddress::Handle {
                     handle: arguments.who,
@@ -201,70 +235,71 @@ impl Session {
 
     async fn receive(&mut self, arguments: Receive) -> Result<()> {
         self.connect().await?;
-        let mut printed = self.print_unread().await?;
-        while arguments.follow && arguments.count.is_none_or(|count| printed < count) {
+        let mut left = arguments.count.unwrap_or(usize::MAX);
+        left -= self.print_unread(left).await?;
+        while arguments.follow && left > 0 {
             self.driver
                 .until(Duration::from_secs(3600), |driver| {
                     !unread(driver).is_empty()
                 })
                 .await?;
-            printed += self.print_unread().await?;
+            left -= self.print_unread(left).await?;
         }
         self.flush().await
     }
 
-    /// Prints unread messages of accepted conversations, oldest first, and marks them read.
-    async fn print_unread(&mut self) -> Result<usize> {
+    /// Prints at most `most` unread messages of accepted conversations, oldest first, and marks them read.
+    async fn print_unread(&mut self, most: usize) -> Result<usize> {
         let mut printed = 0;
         for chat in unread(&self.driver) {
-            let items = self.unread_items(chat.conversation_id);
-            let written = |item: &&TimelineItem| {
-                !item.from_me && !matches!(item.body, ItemBody::System { .. })
-            };
-            for item in items.iter().filter(written) {
-                self.printer.message(&chat.title, item);
-                printed += 1;
-            }
-            if let Some(last) = items.last() {
-                let up_to = last.message_id;
+            while printed < most
+                && let Some(mut items) = self.next_unread(chat.conversation_id)
+            {
+                items.truncate(most - printed);
+                for item in &items {
+                    self.printer.message(&chat.title, item);
+                }
+                let Some(last) = items.last() else { break };
+                let (conversation_id, up_to) = (chat.conversation_id, last.message_id);
                 self.command(Command::MarkRead {
-                    conversation_id: chat.conversation_id,
+                    conversation_id,
                     up_to,
                 })
                 .await?;
+                printed += items.len();
             }
         }
         Ok(printed)
     }
 
-    /// From the first unread message on, at most a page: a line of the conversation itself may stand behind it.
-    fn unread_items(&self, conversation_id: ConversationId) -> Vec<TimelineItem> {
-        let page = |around| {
-            let query = Query::Timeline {
-                conversation_id,
-                before: None,
-                after: None,
-                around,
-                limit: PAGE,
-            };
-            match self.driver.query(query) {
-                View::Timeline(view) => Some(view),
-                _ => None,
+    /// The next unread messages: all of them where they stand together. What came late stands among messages that were
+    /// printed before; then it is one message at a time.
+    fn next_unread(&self, conversation_id: ConversationId) -> Option<Vec<TimelineItem>> {
+        let window = |around, after, limit| match self.driver.query(Query::Timeline {
+            conversation_id,
+            before: None,
+            after,
+            around,
+            limit,
+        }) {
+            View::Timeline(view) => Some(view),
+            _ => None,
+        };
+        let newest = window(None, None, 1)?;
+        let first = newest.first_unread?;
+        let mut items = window(Some(first), None, 1)?.items;
+        while let Some(last) = items.last().map(|item| item.message_id) {
+            let mut page = window(None, Some(last), PAGE)?;
+            items.append(&mut page.items);
+            if !page.has_newer {
+                break;
             }
-        };
-        let Some(newest) = page(None) else {
-            return Vec::new();
-        };
-        let Some(first) = newest.first_unread else {
-            return Vec::new();
-        };
-        let from = |items: Vec<TimelineItem>| {
-            let at = items.iter().position(|item| item.message_id == first);
-            at.map(|at| items[at..].to_vec())
-        };
-        from(newest.items)
-            .or_else(|| from(page(Some(first))?.items))
-            .unwrap_or_default()
+        }
+        items.retain(is_words);
+        if items.len() != newest.unread as usize {
+            items.truncate(1);
+        }
+        (!items.is_empty()).then_some(items)
     }
 
     /// Gives receipts and acknowledgements of what was just done a moment to leave.
@@ -277,7 +312,9 @@ impl Session {
     }
 
     fn history(&self, who: &str, limit: u32) -> Result<()> {
-        let conversation_id = self.conversation(who, ChatFilter::All)?;
+        let conversation_id = people::find(&self.driver, who)?
+            .conversation_id
+            .ok_or_else(not_found)?;
         for item in self.timeline(conversation_id, limit) {
             self.printer.message(who, &item);
         }
@@ -302,7 +339,7 @@ impl Session {
     }
 
     async fn verify(&mut self, arguments: Verify) -> Result<()> {
-        let contact_id = self.find(&arguments.who)?.contact_id;
+        let contact_id = people::find(&self.driver, &arguments.who)?.contact_id;
         if let Some(payload) = arguments.qr {
             match self
                 .command(Command::CheckSafetyQr {
@@ -333,58 +370,46 @@ impl Session {
         Ok(())
     }
 
-    fn chats(&self, filter: ChatFilter) -> Vec<ChatItem> {
-        match self.driver.query(Query::Chats { filter }) {
-            View::Chats(view) => view.items,
-            _ => Vec::new(),
+    async fn kit(&mut self, check: Option<String>) -> Result<()> {
+        if let Some(characters) = check {
+            self.command(Command::ConfirmRecoveryKit { characters })
+                .await?;
         }
+        if let View::RecoveryKit(kit) = self.driver.query(Query::RecoveryKit) {
+            self.printer.kit(&kit);
+        }
+        Ok(())
     }
 
+    /// The newest `limit` rows, oldest first, page by page.
     fn timeline(&self, conversation_id: ConversationId, limit: u32) -> Vec<TimelineItem> {
-        let query = Query::Timeline {
-            conversation_id,
-            before: None,
-            after: None,
-            around: None,
-            limit,
-        };
-        match self.driver.query(query) {
-            View::Timeline(view) => view.items,
-            _ => Vec::new(),
+        let mut items: Vec<TimelineItem> = Vec::new();
+        while (items.len() as u64) < u64::from(limit) {
+            let left = limit.saturating_sub(u32::try_from(items.len()).unwrap_or(limit));
+            let query = Query::Timeline {
+                conversation_id,
+                before: items.first().map(|item| item.message_id),
+                after: None,
+                around: None,
+                limit: left.min(PAGE),
+            };
+            let View::Timeline(mut view) = self.driver.query(query) else {
+                break;
+            };
+            let has_older = view.has_older;
+            view.items.append(&mut items);
+            items = view.items;
+            if !has_older {
+                break;
+            }
         }
+        items
     }
+}
 
-    /// A contact by handle or shown name.
-    fn find(&self, who: &str) -> Result<ContactItem> {
-        let View::Contacts(view) = self.driver.query(Query::Contacts {
-            text: String::new(),
-        }) else {
-            return Err(not_found());
-        };
-        view.contacts
-            .into_iter()
-            .find(|contact| contact.handle == who || contact.name == who)
-            .ok_or_else(not_found)
-    }
-
-    fn conversation(&self, who: &str, filter: ChatFilter) -> Result<ConversationId> {
-        let contact = self
-            .find(who)
-            .ok()
-            .and_then(|contact| contact.conversation_id);
-        let chats = self.chats(filter);
-        chats
-            .iter()
-            .map(|chat| chat.conversation_id)
-            .find(|id| Some(*id) == contact)
-            .or_else(|| {
-                chats
-                    .iter()
-                    .find(|chat| chat.title == who)
-                    .map(|chat| chat.conversation_id)
-            })
-            .ok_or_else(not_found)
-    }
+/// What the other side said; lines of the app itself are no messages.
+fn is_words(item: &TimelineItem) -> bool {
+    !item.from_me && !matches!(item.body, ItemBody::System { .. })
 }
 
 fn is_online(driver: &Driver) -> bool {
@@ -427,13 +452,26 @@ fn after_fragment(link: &str) -> String {
         .to_owned()
 }
 
-/// From SECURECHAT_PASSWORD, else one line of standard input: never from the command line, which others can read.
+/// From SECURECHAT_PASSWORD, else one line of standard input: never from the command line, which others can read. A
+/// terminal does not show it.
 fn read_password() -> Result<String> {
     if let Ok(password) = std::env::var("SECURECHAT_PASSWORD") {
         return Ok(password);
     }
-    eprintln!("password:");
+    eprint!("password: ");
+    let is_hidden = std::io::stdin().is_terminal() && echo("-echo");
     let mut line = String::new();
-    std::io::stdin().lock().read_line(&mut line)?;
+    let read = std::io::stdin().lock().read_line(&mut line);
+    if is_hidden {
+        echo("echo");
+    }
+    eprintln!();
+    read?;
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+/// Switches the terminal's echo; false where there is no `stty`.
+fn echo(setting: &str) -> bool {
+    let status = std::process::Command::new("stty").arg(setting).status();
+    status.is_ok_and(|status| status.success())
 }

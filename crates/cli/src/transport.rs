@@ -44,6 +44,22 @@ pub fn client() -> reqwest::Result<reqwest::Client> {
     reqwest::Client::builder().timeout(REQUEST_TIMEOUT).build()
 }
 
+/// The server's address: as asked for, else API_URL, else this machine.
+pub fn server_address(asked: Option<String>) -> String {
+    let address = asked.or_else(|| std::env::var("API_URL").ok());
+    address
+        .filter(|address| !address.is_empty())
+        .unwrap_or_else(|| "http://localhost:8000".to_owned())
+}
+
+/// The socket's address: WS_URL, else `/ws` of the server.
+fn socket_address(base: &str) -> String {
+    let address = std::env::var("WS_URL").ok();
+    address
+        .filter(|address| !address.is_empty())
+        .unwrap_or_else(|| format!("ws{}/ws", base.trim_start_matches("http")))
+}
+
 /// The server address is not an `http` or `https` URL.
 #[derive(Debug, thiserror::Error)]
 #[error("the server address must start with http:// or https://")]
@@ -105,7 +121,7 @@ impl Transport {
 
     /// Opens the socket in the background; [`Input::Connected`] or [`Input::Disconnected`] follows.
     pub fn connect(&mut self) {
-        let url = format!("ws{}/ws", self.base.trim_start_matches("http"));
+        let url = socket_address(&self.base);
         let (sender, frames) = mpsc::unbounded_channel();
         let is_current = Arc::new(AtomicBool::new(true));
         self.socket = Some(Socket {

@@ -200,6 +200,13 @@ pub(crate) struct NewContact<'a> {
 /// Adds a contact and its conversation.
 pub(crate) fn add(cx: &mut Cx<'_>, new: &NewContact<'_>) -> Outcome<Contact> {
     let id = ContactId(ConversationId(cx.ids.bytes()));
+    // Whoever writes first says their own handle: it counts when the directory agrees.
+    let handle = if new.standing == Standing::Incoming {
+        finding::check_handle(cx, &new.fingerprint, new.handle)?;
+        ""
+    } else {
+        new.handle
+    };
     cx.db.run(
         "INSERT INTO contacts_list (contact_id, account_id, fingerprint, handle, display_name, request, their_token, added_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -207,7 +214,7 @@ pub(crate) fn add(cx: &mut Cx<'_>, new: &NewContact<'_>) -> Outcome<Contact> {
             id.0.as_bytes(),
             new.account_id.as_bytes(),
             new.fingerprint.as_bytes(),
-            new.handle,
+            handle,
             cut_name(new.display_name, limits::DISPLAY_NAME_CHARS_MAX),
             new.standing.name(),
             new.their_token.as_ref().map(<[u8; 16]>::as_slice),
@@ -229,23 +236,21 @@ pub(crate) fn set_standing(cx: &mut Cx<'_>, contact: &Contact, standing: Standin
     changed(cx, &contact.fingerprint)
 }
 
+/// How the other side calls itself. A handle by which they were found stays; one they claim is checked first.
 pub(crate) fn set_names(
     cx: &mut Cx<'_>,
     contact: &Contact,
     display_name: &str,
     handle: &str,
 ) -> Outcome<()> {
-    let handle = if handle.is_empty() {
-        &contact.handle
-    } else {
-        handle
-    };
+    if contact.handle.is_empty() {
+        finding::check_handle(cx, &contact.fingerprint, handle)?;
+    }
     cx.db.run(
-        "UPDATE contacts_list SET display_name = ?2, handle = ?3 WHERE contact_id = ?1",
+        "UPDATE contacts_list SET display_name = ?2 WHERE contact_id = ?1",
         params![
             contact.id.0.as_bytes(),
-            cut_name(display_name, limits::DISPLAY_NAME_CHARS_MAX),
-            handle
+            cut_name(display_name, limits::DISPLAY_NAME_CHARS_MAX)
         ],
     )?;
     vault::touch(cx, vault::CONTACTS)?;

@@ -28,6 +28,10 @@ pub(crate) enum Purpose {
     FindHandle {
         handle: String,
     },
+    CheckHandle {
+        handle: String,
+        fingerprint: Fingerprint,
+    },
     FindIdentity {
         fingerprint: Fingerprint,
     },
@@ -83,6 +87,10 @@ pub(crate) fn on_success(
         Purpose::SecurityEvents => sessions_list::on_events(cx, id, body),
         Purpose::RevokeSession { .. } => sessions_list::on_revoked(cx, id),
         Purpose::FindHandle { handle } => contacts::finding::on_found(cx, id, &handle, body),
+        Purpose::CheckHandle {
+            handle,
+            fingerprint,
+        } => contacts::finding::on_checked(cx, &handle, &fingerprint, body),
         Purpose::FindIdentity { fingerprint } => inbox::on_identity_found(cx, fingerprint, body),
         Purpose::FetchLog {
             account_id,
@@ -143,6 +151,7 @@ pub(crate) fn on_failure(
         Purpose::UploadBundle { number } => prekeys::on_upload_refused(cx, number, code),
         Purpose::VaultWrite { name, .. } => vault::on_write_refused(cx, &name, code),
         Purpose::ServerInfo
+        | Purpose::CheckHandle { .. }
         | Purpose::FetchLog { .. }
         | Purpose::AppendLog { .. }
         | Purpose::ClaimPrekeys { .. }

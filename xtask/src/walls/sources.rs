@@ -7,10 +7,10 @@ use std::fs;
 use std::path::Path;
 
 /// Crates without IO, clock and randomness of their own.
-const PURE: [&str; 3] = ["proto", "crypto", "engine"];
+pub(super) const PURE: [&str; 3] = ["proto", "crypto", "engine"];
 
 /// Crates with their own `clippy.toml`, which replaces the root's: each must repeat its entries.
-const WITH_BANS: [&str; 4] = ["proto", "crypto", "engine", "server"];
+pub(super) const WITH_BANS: [&str; 4] = ["proto", "crypto", "engine", "server"];
 
 pub fn faults(root: &Path) -> Result<Vec<String>> {
     let mut faults = Vec::new();
@@ -131,14 +131,16 @@ fn turn_faults(source: &str) -> Vec<String> {
         .collect()
 }
 
+/// Paths that a `clippy.toml` bans.
+pub(super) fn paths(text: &str) -> Vec<String> {
+    let entries = text
+        .lines()
+        .filter_map(|line| line.split_once("path = \"")?.1.split_once('"'));
+    entries.map(|(path, _)| path.to_owned()).collect()
+}
+
 /// Paths the shared file bans and the crate's own does not.
 fn missing_bans(shared: &str, own: &str) -> Vec<String> {
-    let paths = |text: &str| -> Vec<String> {
-        let entries = text
-            .lines()
-            .filter_map(|line| line.split_once("path = \"")?.1.split_once('"'));
-        entries.map(|(path, _)| path.to_owned()).collect()
-    };
     let held = paths(own);
     paths(shared)
         .into_iter()

@@ -6,6 +6,7 @@ use crate::pqxdh::{
     CompactHandshake, EncapsulationSeed, Fresh, KemKeyId, KemKind, Party, initiate, respond,
 };
 use hkdf::Hkdf;
+use hmac::{Hmac, KeyInit, Mac};
 use hpke::kem::XWing;
 use hpke::{Kem, Serializable};
 use securechat_proto::Fingerprint;
@@ -30,6 +31,33 @@ fn expand<const N: usize>(salt: &[u8], ikm: &[u8], info: &[u8]) -> [u8; N] {
         .expand(info, &mut out)
         .unwrap();
     out
+}
+
+fn hmac(key: &[u8], data: &[u8]) -> [u8; 32] {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).unwrap();
+    mac.update(data);
+    mac.finalize().into_bytes().into()
+}
+
+/// Keys of one message of the ratchet: HMAC-SHA-256(chain key, 1), then HKDF(salt one zero byte, info `OLM_KEYS`, 80).
+struct MessageKeys {
+    message: [u8; 32],
+    aes: [u8; 32],
+    mac: [u8; 32],
+    iv: [u8; 16],
+}
+
+impl MessageKeys {
+    fn first(chain_key: &[u8]) -> Self {
+        let message = hmac(chain_key, &[1]);
+        let expanded: [u8; 80] = expand(&[0], &message, b"OLM_KEYS");
+        Self {
+            message,
+            aes: expanded[..32].try_into().unwrap(),
+            mac: expanded[32..64].try_into().unwrap(),
+            iv: expanded[64..].try_into().unwrap(),
+        }
+    }
 }
 
 /// Secrets are repeated bytes, so a reader can type them: IKa 0x11, IKb 0x22, SPKb 0x33, KEM 0x44, EKa 0x55, a0 0x66,
@@ -104,6 +132,9 @@ fn case(name: &str, kind: KemKind, bundle_number: u64, generation: u32) -> Value
         (&step[..32], &step[32..], [0x66; 32])
     );
     let message = initiated.ratchet.encrypt(PLAINTEXT).unwrap();
+    let keys = MessageKeys::first(&step[32..]);
+    let (authenticated, mac) = message.split_at(message.len() - 32);
+    assert_eq!(hmac(&keys.mac, authenticated)[..], *mac);
     let compact = initiated.compact.to_bytes();
     assert_eq!(compact.len(), CompactHandshake::BYTES);
 
@@ -150,6 +181,7 @@ fn case(name: &str, kind: KemKind, bundle_number: u64, generation: u32) -> Value
         "dh1": hex(dh1), "dh2": hex(dh2), "dh3": hex(dh3),
         "ikm": hex(&ikm), "sk": hex(&okm[..32]), "sid": hex(&okm[32..]),
         "first_step_dh": hex(first_dh), "root_key": hex(&step[..32]), "chain_key": hex(&step[32..]),
+        "message_key": hex(keys.message), "aes_key": hex(keys.aes), "mac_key": hex(keys.mac), "iv": hex(keys.iv),
         "compact_handshake": hex(&compact),
         "plaintext": hex(PLAINTEXT), "ratchet_message": hex(&message),
     })

@@ -7,7 +7,11 @@ use crate::pqxdh::{
 };
 use crate::repair::RepairKey;
 use crate::seal::{EnvelopeHeader, ExpiryClass, outer};
+use aes_gcm::Aes256Gcm;
+use aes_gcm::aead::{Aead, Payload};
 use hmac::{KeyInit, Mac};
+use hpke::kem::XWing;
+use hpke::{Deserializable, Kem};
 use securechat_proto::{EnvelopeId, Fingerprint};
 use serde_json::{Value, json};
 
@@ -101,6 +105,42 @@ fn sealed_bodies_match_the_known_answers() {
     check("sealed-body.json", &cases);
 }
 
+/// RFC 9180 section 5.1, base mode, step by step: X-Wing's shared secret, then key and nonce of the one message.
+struct Schedule {
+    shared: [u8; 32],
+    key: [u8; 32],
+    nonce: [u8; 12],
+}
+
+/// X-Wing, HKDF-SHA256, AES-256-GCM.
+const SUITE: [u8; 10] = *b"HPKE\x64\x7a\x00\x01\x00\x02";
+
+impl Schedule {
+    fn of(key: &XWingSecret, encapsulated: &[u8], info: &[u8]) -> Self {
+        let encapped = <XWing as Kem>::EncappedKey::from_bytes(encapsulated).unwrap();
+        let private = key.library_key().unwrap();
+        let shared = XWing::decap(&private, None, &encapped).unwrap();
+        let shared: [u8; 32] = shared.0.as_slice().try_into().unwrap();
+        let extract = |salt: &[u8], label: &[u8], ikm: &[u8]| {
+            let labelled = [b"HPKE-v1", &SUITE[..], label, ikm].concat();
+            hkdf::Hkdf::<sha2::Sha256>::extract(Some(salt), &labelled)
+        };
+        let (psk_id_hash, _) = extract(b"", b"psk_id_hash", b"");
+        let (info_hash, _) = extract(b"", b"info_hash", info);
+        let context = [&[0], &psk_id_hash[..], &info_hash[..]].concat();
+        let (_, secret) = extract(&shared, b"secret", b"");
+        let expand = |label: &[u8], out: &mut [u8]| {
+            let length = (out.len() as u16).to_be_bytes();
+            let labelled = [&length, &b"HPKE-v1"[..], &SUITE, label, &context].concat();
+            secret.expand(&labelled, out).unwrap();
+        };
+        let (mut key, mut nonce) = ([0; 32], [0; 12]);
+        expand(b"key", &mut key);
+        expand(b"base_nonce", &mut nonce);
+        Self { shared, key, nonce }
+    }
+}
+
 #[test]
 fn the_seal_matches_the_known_answers() {
     let recipient = bob().1.address();
@@ -119,12 +159,25 @@ fn the_seal_matches_the_known_answers() {
             outer::open(&key, &recipient, &header, &sealed).unwrap(),
             bytes
         );
+        let (encapsulated, rest) = sealed.split_at(1120);
+        let aad = outer::additional_data(&recipient, &header);
+        let schedule = Schedule::of(&key, encapsulated, b"SC1/seal");
+        let payload = Payload {
+            msg: rest,
+            aad: &aad,
+        };
+        let cipher = Aes256Gcm::new(&schedule.key.into());
+        assert_eq!(
+            cipher.decrypt(&schedule.nonce.into(), payload).unwrap(),
+            bytes
+        );
         json!({
+            "kem_shared": hex(schedule.shared), "key": hex(schedule.key), "nonce": hex(schedule.nonce),
             "name": name, "recipient": address(&recipient), "sealing_key_number": number,
             "envelope_id": hex([0xee; 16]), "expiry_class": expiry.to_wire(),
             "sealing_secret": hex([0x88; 32]), "sealing_public": hex(key.public().0.as_slice()),
             "encapsulation_randomness": hex([0x99; 64]), "info": hex(b"SC1/seal"),
-            "aad": hex(outer::additional_data(&recipient, &header)), "body": hex(bytes), "ciphertext": hex(sealed),
+            "aad": hex(&aad), "body": hex(bytes), "ciphertext": hex(sealed),
         })
     };
     let cases = json!({

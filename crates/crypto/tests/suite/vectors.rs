@@ -245,6 +245,13 @@ fn safety_number() {
     );
     let (fp_one, fp_other) = (one.fingerprint(), other.fingerprint());
     let first_round = |fp: &Fingerprint| hex(sha512(&[&[1], fp.as_bytes()]));
+    let last_round = |fp: &Fingerprint| {
+        let mut hash = sha512(&[&[1], fp.as_bytes()]);
+        for _ in 1..5200 {
+            hash = sha512(&[&hash, fp.as_bytes()]);
+        }
+        hex(hash)
+    };
     let number = SafetyNumber::of(&fp_one, &fp_other);
     let payload = QrPayload {
         shown_by: Side {
@@ -264,6 +271,7 @@ fn safety_number() {
             "rounds": 5200,
             "fingerprints": [hex(fp_one.as_bytes()), hex(fp_other.as_bytes())],
             "first_round": [first_round(&fp_one), first_round(&fp_other)],
+            "last_round": [last_round(&fp_one), last_round(&fp_other)],
             "safety_number": number.digits(),
             "heads": [hex(one.head().encode()), hex(other.head().encode())],
             "qr_payload": hex(payload.encode()),

@@ -97,3 +97,44 @@ fn found(
         contact_id: contact.id,
     })
 }
+
+/// Asks the directory whose handle this is. What somebody says of themselves could be anybody's.
+pub(super) fn check_handle(
+    cx: &mut Cx<'_>,
+    fingerprint: &Fingerprint,
+    handle: &str,
+) -> Outcome<()> {
+    if !handle::is_valid(handle) {
+        return Ok(());
+    }
+    let request = Request::get(
+        format!("check-handle:{fingerprint}"),
+        Purpose::CheckHandle {
+            handle: handle.to_owned(),
+            fingerprint: *fingerprint,
+        },
+        format!("/v1/handles/{handle}"),
+    );
+    requests::send(cx, request)?;
+    Ok(())
+}
+
+/// The directory's answer: the handle is theirs, or it is not shown.
+pub(crate) fn on_checked(
+    cx: &mut Cx<'_>,
+    handle: &str,
+    fingerprint: &Fingerprint,
+    body: &[u8],
+) -> Outcome<()> {
+    let is_theirs =
+        requests::read::<HandleInfo>(body).is_some_and(|info| info.fingerprint == *fingerprint);
+    if !is_theirs {
+        return crate::inbox::count(cx, "handle_not_theirs");
+    }
+    cx.db.run(
+        "UPDATE contacts_list SET handle = ?2 WHERE fingerprint = ?1 AND handle = ''",
+        params![fingerprint.as_bytes(), handle],
+    )?;
+    crate::vault::touch(cx, crate::vault::CONTACTS)?;
+    super::changed(cx, fingerprint)
+}

@@ -229,3 +229,36 @@ fn safety_numbers_are_equal_and_the_code_verifies() {
             .contains(&SystemEvent::Verified)
     );
 }
+
+/// Who writes first says their own handle. It is shown when the directory says the same, and never replaces the one by
+/// which somebody was found.
+#[test]
+fn a_claimed_handle_counts_only_when_the_directory_agrees() {
+    let mut world = World::new();
+    let (mallory, bob, carol) = (world.peer(true), world.peer(false), world.peer(false));
+    for (index, handle) in [(mallory, "mallory"), (bob, "bob"), (carol, "carol")] {
+        world.sign_up(index, handle);
+    }
+    world.kill(mallory);
+    world
+        .store(mallory)
+        .execute_batch("UPDATE account_self SET handle = 'carol';")
+        .unwrap();
+    world.open(mallory);
+    world.pass(5_000);
+    let false_claim = world.add(mallory, "bob");
+    world.text(mallory, false_claim, "it is me, carol");
+    let true_claim = world.add(carol, "bob");
+    world.text(carol, true_claim, "it is really me");
+    world.pass(10_000);
+    assert_eq!(world.conversation(bob, false_claim).handle, "");
+    assert_eq!(world.conversation(bob, true_claim).handle, "carol");
+
+    // Bob found Mallory by the right handle; the acceptance claims another one.
+    let found = world.add(bob, "mallory");
+    assert_eq!(found, false_claim);
+    assert_eq!(world.conversation(bob, found).handle, "mallory");
+    world.text(mallory, false_claim, "still carol");
+    world.pass(10_000);
+    assert_eq!(world.conversation(bob, found).handle, "mallory");
+}

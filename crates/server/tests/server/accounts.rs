@@ -12,10 +12,8 @@ use securechat_proto::b64::Bytes;
 use securechat_proto::limits::{
     ACCESS_TOKEN_TTL_S, DAY_MS, LOGIN_STATE_TTL_S, REFRESH_TOKEN_TTL_MS, SECOND_MS,
 };
-use securechat_server::app::build;
 use securechat_server::platform::config::{Config, Storage};
 use securechat_server::platform::limits::{Rate, Rates};
-use securechat_server::platform::{Rng, Secrets};
 
 #[tokio::test]
 async fn a_person_signs_up_and_a_repeat_answers_again() {
@@ -593,33 +591,5 @@ async fn a_session_id_in_use_is_refused() {
     assert_eq!(
         world.put(&eve.account_path(), None, &request).await.code(),
         Code::Conflict
-    );
-}
-
-/// The keys of log-in are sealed by SECRET_KEY, and sealed anew when it changes: the former one may then be taken away.
-#[tokio::test]
-async fn the_secret_can_be_changed_and_the_former_one_taken_away() {
-    let mut world = World::files().await;
-    let ada = Person::signed_up(&world, "ada").await;
-    for secrets in [
-        Secrets::new([8; 32], Some([7; 32])),
-        Secrets::new([8; 32], None),
-    ] {
-        let (config, clock) = (world.config.clone(), world.clock.clone());
-        world.app = build(config, clock, Rng::system(), secrets, None)
-            .await
-            .expect("a relay");
-        let finish = ada.login(&world, "correct horse", true).await;
-        let finish = finish.expect("the right password");
-        let finished: LoginFinished = world.post("/v1/sessions", None, &finish).await.ok();
-        assert_eq!(finished.account_id, ada.account_id);
-    }
-    let (config, clock) = (world.config.clone(), world.clock.clone());
-    let former = Secrets::new([7; 32], None);
-    assert!(
-        build(config, clock, Rng::system(), former, None)
-            .await
-            .is_err(),
-        "the former one opens nothing any more"
     );
 }

@@ -1,9 +1,11 @@
-//! Schemas go up, down and up again on both engines.
+//! What a database and its secret live through: schemas up, down and up again on both engines, restarts, new secrets.
 
 use crate::support::{Person, World, on_every_backend};
 use axum::http::StatusCode;
-use securechat_server::app::DIRECTORY;
+use securechat_proto::api::LoginFinished;
+use securechat_server::app::{DIRECTORY, build};
 use securechat_server::platform::db::{Error, Migration, RoomMigrations};
+use securechat_server::platform::{Rng, Secrets};
 
 #[tokio::test]
 async fn schemas_go_down_and_up_again() {
@@ -111,4 +113,32 @@ async fn what_was_written_is_there_after_a_restart() {
     let answer =
         crate::support::call(&restarted, "GET", "/v1/handles/ada", ada.token(), None).await;
     assert_eq!(answer.status, StatusCode::OK);
+}
+
+/// The keys of log-in are sealed by SECRET_KEY, and sealed anew when it changes: the former one may then be taken away.
+#[tokio::test]
+async fn the_secret_can_be_changed_and_the_former_one_taken_away() {
+    let mut world = World::files().await;
+    let ada = Person::signed_up(&world, "ada").await;
+    for secrets in [
+        Secrets::new([8; 32], Some([7; 32])),
+        Secrets::new([8; 32], None),
+    ] {
+        let (config, clock) = (world.config.clone(), world.clock.clone());
+        world.app = build(config, clock, Rng::system(), secrets, None)
+            .await
+            .expect("a relay");
+        let finish = ada.login(&world, "correct horse", true).await;
+        let finish = finish.expect("the right password");
+        let finished: LoginFinished = world.post("/v1/sessions", None, &finish).await.ok();
+        assert_eq!(finished.account_id, ada.account_id);
+    }
+    let (config, clock) = (world.config.clone(), world.clock.clone());
+    let former = Secrets::new([7; 32], None);
+    assert!(
+        build(config, clock, Rng::system(), former, None)
+            .await
+            .is_err(),
+        "the former one opens nothing any more"
+    );
 }
