@@ -403,3 +403,80 @@ fn a_store_that_went_back_sends_nothing_old() {
     let shown = world.texts(bob, conversation);
     assert!(shown.ends_with(&["written, not sent".into(), "sent by the original".into()]));
 }
+
+#[test]
+fn another_genesis_holds_what_is_written_until_the_person_agrees() {
+    let mut world = World::new();
+    let (alice, bob, conversation) = world.friends(false);
+    world.cut(bob);
+    // Bob starts over: another registration takes his place at the relay.
+    let second = world.peer(false);
+    let old = world.relay.account_of("bob").unwrap();
+    world.relay.accounts.get_mut(&old).unwrap().handle = "gone".into();
+    world.sign_up(second, "bob");
+    let new = world.relay.account_of("bob").unwrap();
+    let log = world.relay.accounts[&new].log.clone();
+    world.relay.accounts.get_mut(&old).unwrap().log = log;
+    world.text(alice, conversation, "for the old bob");
+    world.pass(120_000);
+    assert!(matches!(
+        world.conversation(alice, conversation).trust,
+        Trust::NewIdentity { .. }
+    ));
+    assert!(
+        world
+            .lines(alice, conversation)
+            .contains(&SystemEvent::NewIdentity)
+    );
+    let refused = Command::SendText {
+        conversation_id: conversation,
+        text: "x".into(),
+        reply_to: None,
+    };
+    assert_eq!(world.command(alice, refused), Err(RefusalCode::NewIdentity));
+    let contact_id = world.conversation(alice, conversation).contact_id;
+    assert_eq!(
+        world.command(alice, Command::AcceptNewIdentity { contact_id }),
+        Ok(Reply::Done)
+    );
+    assert_eq!(world.conversation(alice, conversation).cannot_send, None);
+    assert!(
+        world
+            .lines(alice, conversation)
+            .contains(&SystemEvent::NewIdentityAccepted)
+    );
+}
+
+/// A head beyond what we hold proves nothing: the relay and the one who claims are asked, once.
+#[test]
+fn an_unproved_log_head_is_asked_about_once() {
+    let mut world = World::new();
+    let (alice, bob, conversation) = world.friends(true);
+    world.pass(60_000);
+    world.kill(alice);
+    world
+        .store(alice)
+        .execute_batch(
+            "UPDATE identities_logs SET sequence = sequence + 1, hash = zeroblob(32)
+             WHERE fingerprint = (SELECT fingerprint FROM account_self);",
+        )
+        .unwrap();
+    world.open(alice);
+    for text in ["one", "two", "three"] {
+        world.text(alice, conversation, text);
+        world.pass(5_000);
+    }
+    assert_eq!(world.count(bob, conversation, "three"), 1);
+    for index in [alice, bob] {
+        world.kill(index);
+        let notices: i64 = world
+            .store(index)
+            .query_row(
+                "SELECT count(*) FROM outbox_contents WHERE kind = 'log_notice'",
+                [],
+                |row| row.get(0),
+            )
+            .unwrap();
+        assert_eq!(notices, 1, "{index}");
+    }
+}

@@ -1,7 +1,10 @@
-//! What did not arrive: holes in a sender's numbering, shown or not.
+//! What did not arrive or was not understood: holes in a sender's numbering, contents of a later version.
 
 use crate::world::World;
 use securechat_engine::api::*;
+use securechat_proto::wire::Message;
+use securechat_proto::wire::content::content::Body;
+use securechat_proto::wire::content::{Content, Text};
 
 #[test]
 fn what_the_relay_lost_is_shown_as_a_gap() {
@@ -62,4 +65,47 @@ fn what_came_late_closes_its_gap() {
         "three".into()
     ]));
     assert!(!world.lines(bob, conversation).contains(&SystemEvent::Gap));
+}
+
+/// Bob kept a content of a later version raw; the version that understands it shows it where it was said.
+#[test]
+fn what_was_unsupported_is_read_again_after_an_upgrade() {
+    let mut world = World::new();
+    let (alice, bob, conversation) = world.friends(true);
+    world.text(alice, conversation, "before");
+    world.pass(5_000);
+    let id = world.text(alice, conversation, "from later");
+    world.pass(5_000);
+    world.text(alice, conversation, "after");
+    world.pass(5_000);
+    world.kill(bob);
+    let raw = Content {
+        conversation_id: conversation.to_vec(),
+        content_id: id.to_vec(),
+        sequence: 3,
+        body: Some(Body::Text(Text {
+            body: "from later".into(),
+            reply_to: vec![],
+        })),
+        ..Content::default()
+    }
+    .encode_to_vec();
+    let db = world.store(bob);
+    let changed = db
+        .execute(
+            "UPDATE messages_rows SET kind = 'unsupported', text = '', raw = ?2 WHERE message_id = ?1",
+            rusqlite::params![id.as_bytes(), raw],
+        )
+        .unwrap();
+    assert_eq!(changed, 1);
+    db.execute_batch("UPDATE store_state SET kinds_known = 3;")
+        .unwrap();
+    drop(db);
+    world.open(bob);
+    world.pass(5_000);
+    let shown = world.texts(bob, conversation);
+    assert!(
+        shown.ends_with(&["before".into(), "from later".into(), "after".into()]),
+        "{shown:?}"
+    );
 }

@@ -109,3 +109,33 @@ fn a_name_changed_on_two_devices_is_the_last_ones_and_keeps_what_it_does_not_kno
         (&json!("Alice Again"), &json!("later"))
     );
 }
+
+/// Another copy of this account wrote its contacts: they come back before ours are written above.
+#[test]
+fn contacts_come_back_from_the_vault() {
+    let mut world = World::new();
+    let (alice, bob, conversation) = world.friends(true);
+    world.pass(60_000);
+    world.kill(alice);
+    world
+        .store(alice)
+        .execute_batch(
+            "DELETE FROM contacts_list; DELETE FROM conversations_list; DELETE FROM messages_rows;
+             UPDATE vault_records SET version = 0, dirty_at = 1 WHERE name = 'contacts';",
+        )
+        .unwrap();
+    world.open(alice);
+    world.pass(300_000);
+    let view = world.conversation(alice, conversation);
+    assert_eq!(
+        (view.handle.as_str(), view.request),
+        ("bob", RequestState::None)
+    );
+    world.text(alice, conversation, "still friends");
+    world.pass(60_000);
+    assert_eq!(world.count(bob, conversation, "still friends"), 1);
+    world.pass(60_000);
+    let (version, _) =
+        world.relay.accounts[&world.relay.account_of("alice").unwrap()].vault["contacts"];
+    assert!(version > 1, "{version}");
+}

@@ -3,23 +3,7 @@
 use crate::world::World;
 use securechat_engine::api::*;
 use securechat_proto::api::Code;
-use securechat_proto::wire::Message;
-use securechat_proto::wire::content::content::Body;
-use securechat_proto::wire::content::{Content, Text};
 use securechat_proto::wire::socket::Outcome;
-
-fn count(
-    world: &World,
-    index: usize,
-    conversation_id: securechat_proto::ConversationId,
-    text: &str,
-) -> usize {
-    world
-        .texts(index, conversation_id)
-        .iter()
-        .filter(|shown| shown.trim_start_matches('>') == text)
-        .count()
-}
 
 #[test]
 fn frames_that_came_together_are_kept_and_acknowledged_together() {
@@ -64,7 +48,7 @@ fn written_offline_is_sent_when_the_network_is_back() {
     );
     assert_eq!(world.account(alice).connection, Connection::Offline);
     world.uncut(alice);
-    assert_eq!(count(&world, bob, conversation, "from the train"), 1);
+    assert_eq!(world.count(bob, conversation, "from the train"), 1);
     assert_eq!(
         world.state(alice, conversation, id),
         Some(SendState::Delivered)
@@ -105,7 +89,7 @@ fn killed_at_any_boundary_nothing_is_lost_and_nothing_comes_twice() {
             for (reader, texts) in [(alice, ["b1", "b2"]), (bob, ["a1", "a2"])] {
                 for text in texts {
                     assert_eq!(
-                        count(&world, reader, conversation, text),
+                        world.count(reader, conversation, text),
                         1,
                         "{victim} {moment} {text}"
                     );
@@ -140,7 +124,7 @@ fn send_through(
     conversation: securechat_proto::ConversationId,
     text: &str,
 ) {
-    if count(world, index, conversation, text) == 0 {
+    if world.count(index, conversation, text) == 0 {
         let command = Command::SendText {
             conversation_id: conversation,
             text: text.into(),
@@ -208,7 +192,7 @@ fn a_full_mailbox_is_tried_again_with_the_same_bytes() {
         world.state(alice, conversation, id),
         Some(SendState::Delivered)
     );
-    assert_eq!(count(&world, bob, conversation, "patience"), 1);
+    assert_eq!(world.count(bob, conversation, "patience"), 1);
 }
 
 #[test]
@@ -247,16 +231,16 @@ fn a_broken_message_heals_in_place() {
     world.text(alice, conversation, "broken two");
     world.pass(300_000);
     assert_eq!(
-        count(&world, bob, conversation, "broken one"),
+        world.count(bob, conversation, "broken one"),
         1,
         "{:?}",
         world.texts(bob, conversation)
     );
-    assert_eq!(count(&world, bob, conversation, "broken two"), 1);
-    assert_eq!(count(&world, bob, conversation, "healing"), 0);
+    assert_eq!(world.count(bob, conversation, "broken two"), 1);
+    assert_eq!(world.count(bob, conversation, "healing"), 0);
     world.text(alice, conversation, "after");
     world.pass(5_000);
-    assert_eq!(count(&world, bob, conversation, "after"), 1);
+    assert_eq!(world.count(bob, conversation, "after"), 1);
 }
 
 #[test]
@@ -272,49 +256,6 @@ fn a_message_without_receipt_is_not_delivered_after_thirty_days() {
     assert_eq!(
         world.state(alice, conversation, id),
         Some(SendState::NotDelivered)
-    );
-}
-
-#[test]
-fn another_genesis_holds_what_is_written_until_the_person_agrees() {
-    let mut world = World::new();
-    let (alice, bob, conversation) = world.friends(false);
-    world.cut(bob);
-    // Bob starts over: another registration takes his place at the relay.
-    let second = world.peer(false);
-    let old = world.relay.account_of("bob").unwrap();
-    world.relay.accounts.get_mut(&old).unwrap().handle = "gone".into();
-    world.sign_up(second, "bob");
-    let new = world.relay.account_of("bob").unwrap();
-    let log = world.relay.accounts[&new].log.clone();
-    world.relay.accounts.get_mut(&old).unwrap().log = log;
-    world.text(alice, conversation, "for the old bob");
-    world.pass(120_000);
-    assert!(matches!(
-        world.conversation(alice, conversation).trust,
-        Trust::NewIdentity { .. }
-    ));
-    assert!(
-        world
-            .lines(alice, conversation)
-            .contains(&SystemEvent::NewIdentity)
-    );
-    let refused = Command::SendText {
-        conversation_id: conversation,
-        text: "x".into(),
-        reply_to: None,
-    };
-    assert_eq!(world.command(alice, refused), Err(RefusalCode::NewIdentity));
-    let contact_id = world.conversation(alice, conversation).contact_id;
-    assert_eq!(
-        world.command(alice, Command::AcceptNewIdentity { contact_id }),
-        Ok(Reply::Done)
-    );
-    assert_eq!(world.conversation(alice, conversation).cannot_send, None);
-    assert!(
-        world
-            .lines(alice, conversation)
-            .contains(&SystemEvent::NewIdentityAccepted)
     );
 }
 
@@ -505,7 +446,7 @@ fn the_network_that_is_back_is_used_at_once() {
     world.feed(alice, securechat_engine::shell::Input::Online);
     world.settle();
     assert_eq!(world.account(alice).connection, Connection::Online);
-    assert_eq!(count(&world, bob, conversation, "from the train"), 1);
+    assert_eq!(world.count(bob, conversation, "from the train"), 1);
 }
 
 /// Nobody ever saw a refused message: its number is free again, and the next words bring it along, in its place.
@@ -567,7 +508,7 @@ fn a_lost_right_to_deliver_is_given_again() {
     world.relay.tokens.clear();
     let id = world.text(alice, conversation, "without a right");
     world.pass(60_000);
-    assert_eq!(count(&world, bob, conversation, "without a right"), 1);
+    assert_eq!(world.count(bob, conversation, "without a right"), 1);
     assert_eq!(
         world.state(alice, conversation, id),
         Some(SendState::Delivered)
@@ -579,7 +520,7 @@ fn a_lost_right_to_deliver_is_given_again() {
     };
     world.command(alice, edit).unwrap();
     world.pass(60_000);
-    assert_eq!(count(&world, bob, conversation, "with a new right"), 1);
+    assert_eq!(world.count(bob, conversation, "with a new right"), 1);
     assert_eq!(world.account(alice).pending, 0);
     assert_eq!(world.account(bob).pending, 0);
 }
@@ -598,114 +539,7 @@ fn a_lost_right_is_asked_for_when_no_text_waits() {
     };
     world.command(alice, edit).unwrap();
     world.pass(60_000);
-    assert_eq!(count(&world, bob, conversation, "after"), 1);
-}
-
-/// Bob kept a content of a later version raw; the version that understands it shows it where it was said.
-#[test]
-fn what_was_unsupported_is_read_again_after_an_upgrade() {
-    let mut world = World::new();
-    let (alice, bob, conversation) = world.friends(true);
-    world.text(alice, conversation, "before");
-    world.pass(5_000);
-    let id = world.text(alice, conversation, "from later");
-    world.pass(5_000);
-    world.text(alice, conversation, "after");
-    world.pass(5_000);
-    world.kill(bob);
-    let raw = Content {
-        conversation_id: conversation.to_vec(),
-        content_id: id.to_vec(),
-        sequence: 3,
-        body: Some(Body::Text(Text {
-            body: "from later".into(),
-            reply_to: vec![],
-        })),
-        ..Content::default()
-    }
-    .encode_to_vec();
-    let db = world.store(bob);
-    let changed = db
-        .execute(
-            "UPDATE messages_rows SET kind = 'unsupported', text = '', raw = ?2 WHERE message_id = ?1",
-            rusqlite::params![id.as_bytes(), raw],
-        )
-        .unwrap();
-    assert_eq!(changed, 1);
-    db.execute_batch("UPDATE store_state SET kinds_known = 3;")
-        .unwrap();
-    drop(db);
-    world.open(bob);
-    world.pass(5_000);
-    let shown = world.texts(bob, conversation);
-    assert!(
-        shown.ends_with(&["before".into(), "from later".into(), "after".into()]),
-        "{shown:?}"
-    );
-}
-
-/// Another copy of this account wrote its contacts: they come back before ours are written above.
-#[test]
-fn contacts_come_back_from_the_vault() {
-    let mut world = World::new();
-    let (alice, bob, conversation) = world.friends(true);
-    world.pass(60_000);
-    world.kill(alice);
-    world
-        .store(alice)
-        .execute_batch(
-            "DELETE FROM contacts_list; DELETE FROM conversations_list; DELETE FROM messages_rows;
-             UPDATE vault_records SET version = 0, dirty_at = 1 WHERE name = 'contacts';",
-        )
-        .unwrap();
-    world.open(alice);
-    world.pass(300_000);
-    let view = world.conversation(alice, conversation);
-    assert_eq!(
-        (view.handle.as_str(), view.request),
-        ("bob", RequestState::None)
-    );
-    world.text(alice, conversation, "still friends");
-    world.pass(60_000);
-    assert_eq!(count(&world, bob, conversation, "still friends"), 1);
-    world.pass(60_000);
-    let (version, _) =
-        world.relay.accounts[&world.relay.account_of("alice").unwrap()].vault["contacts"];
-    assert!(version > 1, "{version}");
-}
-
-/// A head beyond what we hold proves nothing: the relay and the one who claims are asked, once.
-#[test]
-fn an_unproved_log_head_is_asked_about_once() {
-    let mut world = World::new();
-    let (alice, bob, conversation) = world.friends(true);
-    world.pass(60_000);
-    world.kill(alice);
-    world
-        .store(alice)
-        .execute_batch(
-            "UPDATE identities_logs SET sequence = sequence + 1, hash = zeroblob(32)
-             WHERE fingerprint = (SELECT fingerprint FROM account_self);",
-        )
-        .unwrap();
-    world.open(alice);
-    for text in ["one", "two", "three"] {
-        world.text(alice, conversation, text);
-        world.pass(5_000);
-    }
-    assert_eq!(count(&world, bob, conversation, "three"), 1);
-    for index in [alice, bob] {
-        world.kill(index);
-        let notices: i64 = world
-            .store(index)
-            .query_row(
-                "SELECT count(*) FROM outbox_contents WHERE kind = 'log_notice'",
-                [],
-                |row| row.get(0),
-            )
-            .unwrap();
-        assert_eq!(notices, 1, "{index}");
-    }
+    assert_eq!(world.count(bob, conversation, "after"), 1);
 }
 
 /// After a thousand messages both sides bring fresh keys in, at the same time: nothing is lost over it.

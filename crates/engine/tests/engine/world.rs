@@ -484,4 +484,12 @@ impl World {
             .inbox
             .push_back(Input::Disconnected { code: Some(code) });
     }
+
+    /// How often this text stands in the conversation.
+    pub fn count(&self, index: usize, conversation_id: ConversationId, text: &str) -> usize {
+        let shown = self.texts(index, conversation_id).into_iter();
+        shown
+            .filter(|shown| shown.trim_start_matches('>') == text)
+            .count()
+    }
 }
