@@ -168,13 +168,18 @@ fn open_of(cx: &Cx<'_>, contact: &Contact) -> Outcome<Vec<Open>> {
     )
 }
 
-/// Puts stored submits on the socket, oldest first.
+/// Puts stored submits on the socket, oldest first. One that the relay put off holds back what was sealed after it for
+/// the same contact: the ratchet keeps keys for 40 messages that come late, and what was under way may use 31 of them.
 fn transmit(cx: &mut Cx<'_>) -> Outcome<()> {
     if !cx.live.link.is_ready() || cx.live.submitted.len() >= SUBMITTED_MAX {
         return Ok(());
     }
     let due = cx.db.all(
-        "SELECT submit_id, frame FROM outbox_submits WHERE due_at <= ?1 ORDER BY row, sealed_at LIMIT ?2",
+        "SELECT submit_id, frame FROM outbox_submits s WHERE due_at <= ?1 AND NOT EXISTS
+           (SELECT 1 FROM outbox_submits e JOIN outbox_contents c ON c.row = e.row
+            WHERE e.attempts > 0 AND e.row < s.row
+              AND c.contact_id = (SELECT contact_id FROM outbox_contents o WHERE o.row = s.row))
+         ORDER BY row, sealed_at LIMIT ?2",
         params![int(cx.now.0), SUBMITTED_MAX as i64 * 2],
         |row| Ok((SubmitId(row.get(0)?), row.get::<_, Vec<u8>>(1)?)),
     )?;

@@ -106,6 +106,9 @@ pub struct Relay {
     pub tokens_fail: Option<(u16, Code)>,
     /// Message requests taken before all further ones are refused.
     pub requests_left: u32,
+    /// The next submit is put off this many times, while others are taken.
+    pub put_off: u32,
+    pub(crate) put_off_id: Option<SubmitId>,
     /// Submits carried out, duplicates not counted.
     pub stored: u64,
     logins: BTreeMap<Vec<u8>, (Option<AccountId>, ServerLogin<Suite>)>,
@@ -150,6 +153,8 @@ impl Relay {
             refuse_submits: None,
             tokens_fail: None,
             requests_left: 100,
+            put_off: 0,
+            put_off_id: None,
             stored: 0,
             logins: BTreeMap::new(),
             last_accepted_at: 0,

@@ -404,6 +404,35 @@ fn a_lost_right_turns_no_order_round() {
     assert!(!world.lines(bob, conversation).contains(&SystemEvent::Gap));
 }
 
+/// The relay puts one submit off again and again while it would take others: what was sealed later waits with it, for the
+/// receiver keeps keys for 40 late messages only.
+#[test]
+fn what_the_relay_puts_off_does_not_come_too_late_to_open() {
+    let mut world = World::new();
+    let (alice, bob, conversation) = world.friends(true);
+    world.relay.put_off = 4;
+    for number in 0..100 {
+        world.text(alice, conversation, &format!("number {number}"));
+        world.pass(300);
+    }
+    world.pass(120_000);
+    let expected: Vec<String> = (0..100).map(|number| format!("number {number}")).collect();
+    let shown = world.texts(bob, conversation);
+    assert_eq!(shown[shown.len() - 100..], expected);
+    assert_eq!(world.relay.put_off, 0);
+    assert_eq!(world.account(alice).pending, 0);
+    world.kill(bob);
+    let broken: i64 = world
+        .store(bob)
+        .query_row(
+            "SELECT count(*) FROM inbox_counts WHERE name = 'open_broken'",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(broken, 0);
+}
+
 /// What waits for something holds back what is written later, although that could leave.
 #[test]
 fn nothing_overtakes_what_waits() {

@@ -94,6 +94,17 @@ impl Relay {
             return Some(frame(server_frame::Frame::Accepted(accepted.clone())));
         }
         let ephemeral = submit.expiry_class == 1;
+        if self.put_off > 0 && !ephemeral && *self.put_off_id.get_or_insert(id) == id {
+            self.put_off -= 1;
+            return Some(frame(server_frame::Frame::Accepted(socket::Accepted {
+                submit_id: submit.submit_id.clone(),
+                results: vec![socket::DestinationResult {
+                    outcome: socket::Outcome::TryLater as i32,
+                    ..Default::default()
+                }],
+                ..Default::default()
+            })));
+        }
         self.last_accepted_at = self.now.0.max(self.last_accepted_at + 1);
         let results = submit
             .destinations
