@@ -24,7 +24,7 @@ export function SettingRow({
 }) {
   return (
     <div className="flex min-h-14 flex-wrap items-center justify-between gap-x-4 gap-y-2 px-4 py-3 md:px-5">
-      <div className="min-w-40 flex-1">
+      <div className="min-w-46 flex-1">
         <div id={titleId}>{title}</div>
         {description && (
           <div id={descriptionId} className="text-13 text-text-2">

@@ -104,8 +104,8 @@ function Fact({ fact }: { fact: KnownFact }) {
       <details className="group px-4 py-3 md:px-5">
         <summary className="flex cursor-pointer flex-wrap items-center gap-x-3 gap-y-1 rounded-md">
           <Icon size={20} strokeWidth={1.75} aria-hidden className="shrink-0 text-text-2" />
-          <span className="w-40 font-semibold">{title}</span>
-          <span className="min-w-40 flex-1">{detail}</span>
+          <span className="font-semibold max-md:flex-1 md:w-40">{title}</span>
+          <span className="min-w-40 flex-1 max-md:order-last max-md:basis-full max-md:ps-8">{detail}</span>
           <span className="text-13 text-text-2">
             {fact.kept_days === null ? _('server.untilDeleted') : _('server.days', { count: fact.kept_days })}
           </span>
