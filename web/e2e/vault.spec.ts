@@ -24,6 +24,32 @@ test('a passphrase locks the chats away and opens them again', async ({ world })
   await bob.sees('still the same account');
 });
 
+test('the chosen theme is there before the vault opens, and goes with the account', async ({ world }) => {
+  const alice = new Person(await world.browser(), 'alice');
+  const theme = () => alice.page.locator('html').getAttribute('data-theme');
+  await alice.signUp();
+  expect(await theme(), 'as the system has it').toBe('light');
+  await alice.goTo('/settings/appearance');
+  await alice.page.getByRole('radio', { name: text('appearance.dark') }).click();
+  await expect.poll(theme).toBe('dark');
+  await alice.setPassphrase(PASSPHRASE);
+  await alice.page.getByRole('button', { name: text('privacy.lock'), exact: true }).click();
+  await expect(alice.passphraseField()).toBeVisible();
+  await alice.page.reload({ waitUntil: 'commit' });
+  await expect(alice.page.locator('body')).toBeAttached();
+  expect(await theme(), 'before anything of the app has run').toBe('dark');
+  await expect(alice.passphraseField()).toBeVisible();
+  expect(await theme(), 'while it is locked').toBe('dark');
+
+  await alice.page.getByRole('button', { name: text('auth.passphraseForgotten') }).click();
+  await alice.page
+    .getByRole('alertdialog')
+    .getByRole('button', { name: text('auth.forget'), exact: true })
+    .click();
+  await expect(alice.page.getByText(text('auth.promise'))).toBeVisible();
+  await expect.poll(theme, 'nobody lives here').toBe('light');
+});
+
 test('the files of the store and of the relay hold nothing readable', async ({ world }) => {
   const [alice, bob] = [new Person(await world.browser(), 'alice'), new Person(await world.browser(), 'bob')];
   await acquainted(alice, bob);
