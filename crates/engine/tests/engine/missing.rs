@@ -109,3 +109,19 @@ fn what_was_unsupported_is_read_again_after_an_upgrade() {
         "{shown:?}"
     );
 }
+
+#[test]
+fn a_message_without_receipt_is_not_delivered_after_thirty_days() {
+    let mut world = World::new();
+    let (alice, bob, conversation) = world.friends(true);
+    world.kill(bob);
+    let id = world.text(alice, conversation, "anybody?");
+    world.cut(alice);
+    world.settle();
+    assert_eq!(world.state(alice, conversation, id), Some(SendState::Sent));
+    world.skip(31 * 86_400_000);
+    assert_eq!(
+        world.state(alice, conversation, id),
+        Some(SendState::NotDelivered)
+    );
+}

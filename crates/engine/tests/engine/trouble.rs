@@ -244,22 +244,6 @@ fn a_broken_message_heals_in_place() {
 }
 
 #[test]
-fn a_message_without_receipt_is_not_delivered_after_thirty_days() {
-    let mut world = World::new();
-    let (alice, bob, conversation) = world.friends(true);
-    world.kill(bob);
-    let id = world.text(alice, conversation, "anybody?");
-    world.cut(alice);
-    world.settle();
-    assert_eq!(world.state(alice, conversation, id), Some(SendState::Sent));
-    world.skip(31 * 86_400_000);
-    assert_eq!(
-        world.state(alice, conversation, id),
-        Some(SendState::NotDelivered)
-    );
-}
-
-#[test]
 fn a_right_is_registered_before_it_is_given_away() {
     let mut world = World::new();
     let (alice, bob) = (world.peer(false), world.peer(false));
