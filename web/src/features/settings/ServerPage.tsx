@@ -106,7 +106,7 @@ function Fact({ fact }: { fact: KnownFact }) {
           <Icon size={20} strokeWidth={1.75} aria-hidden className="shrink-0 text-text-2" />
           <span className="font-semibold max-md:flex-1 md:w-40">{title}</span>
           <span className="min-w-40 flex-1 max-md:order-last max-md:basis-full max-md:ps-8">{detail}</span>
-          <span className="text-13 text-text-2">
+          <span className="text-13 text-text-2 max-xs:order-last max-xs:basis-full max-xs:ps-8">
             {fact.kept_days === null ? _('server.untilDeleted') : _('server.days', { count: fact.kept_days })}
           </span>
         </summary>
