@@ -41,13 +41,16 @@ async function visit(page: Page, origin: string): Promise<Visit> {
   await button.waitFor();
   const times = await page.evaluate((wanted) => {
     return new Promise<{ paint: number; usable: number }>((resolve) => {
+      let usable: number | undefined;
       const look = () => {
         const found = [...document.querySelectorAll('button, a')].some(
           (element) => element.textContent.includes(wanted) && !element.hasAttribute('disabled'),
         );
-        if (!found) return requestAnimationFrame(look);
+        if (found) usable ??= performance.now();
         const [paint] = performance.getEntriesByName('first-contentful-paint');
-        return resolve({ paint: paint?.startTime ?? Number.NaN, usable: performance.now() });
+        // The browser tells of its first paint a moment after it.
+        if (usable !== undefined && paint) resolve({ paint: paint.startTime, usable });
+        else requestAnimationFrame(look);
       };
       look();
     });

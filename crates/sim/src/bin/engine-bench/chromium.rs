@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// A browser that says nothing for so long is not measured any further.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(180);
 /// What a browser gets to put its profile in order when it is asked to end.
 const GOODBYE: Duration = Duration::from_secs(10);
 const FLAGS: [&str; 12] = [

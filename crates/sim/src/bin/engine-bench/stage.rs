@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 /// 2026-01-01: any fixed date will do.
 const START: Timestamp = Timestamp(1_767_225_600_000);
 /// Inputs handed to a device in one call.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 4;
 /// Frames of one input: as many as the browser's worker takes.
 const FRAMES_AT_ONCE: usize = 32;
 /// More rounds than anything here needs: a stage that does not come to rest is an error, not a hang.
