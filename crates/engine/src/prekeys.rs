@@ -32,6 +32,9 @@ const SEALING_MS: u64 = limits::DAY_MS;
 const SEALING_KEPT_MS: u64 = 31 * limits::DAY_MS;
 /// One-time keys that the relay has handed out by now and nobody used; longer than any envelope waits at the relay.
 const ONE_TIME_KEPT_MS: u64 = 35 * limits::DAY_MS;
+/// And of so many newest bundles they are kept whatever their age: a device that is seldom online fills the relay's stock
+/// slowly, and what is in stock (16 bundles) is handed out, the oldest first.
+const ONE_TIME_BUNDLES_KEPT: u32 = 17;
 /// The relay's stock is looked at when a socket opens, and not more often than this.
 const CHECK_APART_MS: u64 = limits::HOUR_MS;
 const UPLOAD: &str = "bundle";
@@ -485,9 +488,16 @@ fn erase_expired(cx: &mut Cx<'_>) -> Outcome<()> {
     ];
     for (kind, kept_ms) in kept {
         let before = drained.0.min(cx.now.0).saturating_sub(kept_ms);
+        let bundles_kept = if kind == ONE_TIME {
+            ONE_TIME_BUNDLES_KEPT
+        } else {
+            0
+        };
         let erased = cx.db.run(
-            "DELETE FROM prekeys_secrets WHERE kind = ?1 AND retired_at IS NOT NULL AND retired_at < ?2",
-            params![kind, int(before)],
+            "DELETE FROM prekeys_secrets WHERE kind = ?1 AND retired_at IS NOT NULL AND retired_at < ?2
+               AND bundle_number NOT IN (SELECT DISTINCT bundle_number FROM prekeys_secrets WHERE kind = ?1
+                                         ORDER BY bundle_number DESC LIMIT ?3)",
+            params![kind, int(before), bundles_kept],
         )?;
         cx.deleted |= erased > 0;
     }

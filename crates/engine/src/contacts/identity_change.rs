@@ -1,6 +1,6 @@
 //! What happens when a contact's identity is questioned: new devices, a new Genesis, two contradicting logs.
 
-use super::{COLUMNS, Contact, Standing, by_fingerprint, changed, line, named, read};
+use super::{COLUMNS, Contact, Standing, by_fingerprint, changed, line, named, read, requests};
 use crate::api::{ContactId, RefusalCode, Reply, SystemEvent};
 use crate::context::{Answer, Cx};
 use crate::error::{Fault, Outcome};
@@ -100,9 +100,20 @@ pub(crate) fn accept_new_identity(cx: &mut Cx<'_>, id: &ContactId) -> Outcome<An
     conversations::rename(cx, id, &found)?;
     line(cx, &found, SystemEvent::NewIdentityAccepted)?;
     outbox::on_identity_accepted(cx, &contact, &found)?;
+    if standing == Standing::Unsent && holds_text(cx, id)? {
+        // It leaves as a request, so the answer to it is expected.
+        requests::on_first_text(cx, &named(cx, id)?)?;
+    }
     vault::touch(cx, vault::CONTACTS)?;
     changed(cx, &found)?;
     Ok(Answer::Now(Reply::Done))
+}
+
+fn holds_text(cx: &Cx<'_>, id: &ContactId) -> Outcome<bool> {
+    cx.db.exists(
+        "SELECT 1 FROM outbox_contents WHERE contact_id = ?1 AND kind = 'text' AND state = 'open'",
+        [id.0.as_bytes()],
+    )
 }
 
 /// The new identity had already written to us and stands as a contact of its own: its rows move here.

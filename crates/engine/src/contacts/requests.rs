@@ -169,16 +169,20 @@ pub(crate) fn on_acceptance(
     acceptance: &Acceptance,
 ) -> Outcome<()> {
     set_names(cx, contact, &acceptance.display_name, &acceptance.handle)?;
-    set_their_token(cx, contact, &acceptance.delivery_token)?;
+    on_right_given(cx, contact, &acceptance.delivery_token)
+}
+
+/// A new right. It accepts too: an acceptance that came while they were blocked here is gone for good.
+pub(crate) fn on_token_grant(cx: &mut Cx<'_>, contact: &Contact, token: &[u8]) -> Outcome<()> {
+    on_right_given(cx, contact, token)
+}
+
+fn on_right_given(cx: &mut Cx<'_>, contact: &Contact, token: &[u8]) -> Outcome<()> {
+    set_their_token(cx, contact, token)?;
     if contact.standing == Standing::Outgoing {
         set_standing(cx, contact, Standing::Accepted)?;
         line(cx, &contact.fingerprint, SystemEvent::RequestAccepted)?;
         messages::owe_receipts_for_request(cx, contact)?;
     }
     Ok(())
-}
-
-/// A new right.
-pub(crate) fn on_token_grant(cx: &mut Cx<'_>, contact: &Contact, token: &[u8]) -> Outcome<()> {
-    set_their_token(cx, contact, token)
 }

@@ -67,8 +67,16 @@ pub(crate) fn on_accepted(cx: &mut Cx<'_>, accepted: Accepted) -> Outcome<()> {
         return inbox::count(cx, "frame_malformed");
     };
     cx.live.submitted.remove(&submit_id);
-    let (Some(row), Some(result)) = (submit(cx, &submit_id)?, accepted.results.first()) else {
+    let Some(row) = submit(cx, &submit_id)? else {
+        // Nobody waits for it any more; left where it is, it would be sent again at once.
+        cx.db.run(
+            "DELETE FROM outbox_submits WHERE submit_id = ?1",
+            [submit_id.as_bytes()],
+        )?;
         return Ok(());
+    };
+    let Some(result) = accepted.results.first() else {
+        return on_later(cx, &row, &submit_id);
     };
     cx.changed(Topic::Account);
     match Answered::try_from(result.outcome).unwrap_or(Answered::Unspecified) {
@@ -167,7 +175,13 @@ fn settle(cx: &mut Cx<'_>, row: &Row) -> Outcome<()> {
     if drop_if_received(cx, row.row)? {
         return Ok(());
     }
-    let heal_at = row.created_at.saturating_add_ms(HEALED_AFTER_MS[0]);
+    let healed = cx.db.number(
+        "SELECT healed FROM outbox_contents WHERE row = ?1",
+        [row.row],
+    )?;
+    let next = usize::try_from(healed).ok();
+    let next = next.and_then(|at| HEALED_AFTER_MS.get(at)).copied();
+    let heal_at = row.created_at.saturating_add_ms(next.unwrap_or(TRIED_MS));
     cx.db.run(
         "UPDATE outbox_contents SET state = 'sent', due_at = ?2 WHERE row = ?1",
         params![row.row, int(heal_at.0.max(cx.now.0 + 1))],
@@ -218,7 +232,7 @@ fn on_refused(cx: &mut Cx<'_>, row: &Row, submit_id: &SubmitId) -> Outcome<()> {
     }
     let contact = contacts::by_id(cx.db, &row.contact_id)?.filter(|_| !taken_back);
     match (contact, token) {
-        (Some(contact), Some(token)) if contact.is_accepted() => {
+        (Some(contact), Some(token)) => {
             return on_right_lost(cx, row, &contact, &token);
         }
         (Some(contact), None) if is_confirmed(&row.kind) && was_heard_of(cx, &contact)? => {
@@ -278,9 +292,9 @@ fn reopen(cx: &mut Cx<'_>, row: &Row, due_at: Timestamp) -> Outcome<()> {
     conversations::free_sequences(cx, &row.contact_id)
 }
 
-/// An accepted contact no longer takes our right to deliver (lost there, or they blocked us; both look the same). What
-/// was refused leaves once more: under a newer right if one came meanwhile, else as an introduction, which an
-/// accepted contact answers with a new right.
+/// A contact no longer takes our right to deliver (lost there, an invite link taken back, or they blocked us; all look the
+/// same). What was refused leaves once more: under a newer right if one came meanwhile, else as an introduction, which
+/// an accepted contact answers with a new right.
 fn on_right_lost(cx: &mut Cx<'_>, row: &Row, contact: &Contact, token: &[u8; 16]) -> Outcome<()> {
     if contact.their_token == Some(*token) {
         contacts::forget_their_token(cx, contact)?;

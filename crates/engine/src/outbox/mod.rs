@@ -128,10 +128,7 @@ pub(crate) fn pump(cx: &mut Cx<'_>) -> Outcome<()> {
     )?;
     for contact_id in contacts {
         let Some(contact) = contacts::by_id(cx.db, &contact_id)? else {
-            cx.db.run(
-                "DELETE FROM outbox_contents WHERE contact_id = ?1",
-                [contact_id.0.as_bytes()],
-            )?;
+            forget_contents(cx, &contact_id, "1")?;
             continue;
         };
         sealing::seal_open(cx, &me, &contact)?;
@@ -268,9 +265,10 @@ pub(crate) fn on_identity_accepted(
 ) -> Outcome<()> {
     let wire_id = conversations::wire_id_of(cx.db, &contact.id)?
         .ok_or(Fault::Bug("a contact without a conversation"))?;
-    cx.db.run(
-        "DELETE FROM outbox_contents WHERE contact_id = ?1 AND (kind NOT IN ('text', 'introduction') OR state NOT IN ('open', 'sealed'))",
-        [contact.id.0.as_bytes()],
+    forget_contents(
+        cx,
+        &contact.id,
+        "kind NOT IN ('text', 'introduction') OR state NOT IN ('open', 'sealed')",
     )?;
     let held = cx.db.all(
         "SELECT row, content FROM outbox_contents WHERE contact_id = ?1 ORDER BY row",
@@ -292,6 +290,21 @@ pub(crate) fn on_identity_accepted(
             "UPDATE outbox_contents SET content = ?2, sequence = 0, state = 'open', due_at = ?3 WHERE row = ?1",
             params![row, content, int(cx.now.0)],
         )?;
+    }
+    Ok(())
+}
+
+/// Contents leave together with what was sealed for them: an answer to it would find nothing, or another content.
+fn forget_contents(cx: &mut Cx<'_>, contact_id: &ContactId, which: &str) -> Outcome<()> {
+    let rows = cx.db.all(
+        &format!("SELECT row FROM outbox_contents WHERE contact_id = ?1 AND ({which})"),
+        [contact_id.0.as_bytes()],
+        |row| row.get::<_, i64>(0),
+    )?;
+    for row in rows {
+        drop_sealed(cx, row)?;
+        cx.db
+            .run("DELETE FROM outbox_contents WHERE row = ?1", [row])?;
     }
     Ok(())
 }

@@ -155,6 +155,10 @@ pub(crate) fn on_claimed(
         }
     };
     let mut log_is_behind = false;
+    if answer.bundles.is_empty() {
+        // The relay knows none of the devices that were asked for; the account's log tells why.
+        identities::fetch(cx, account_id, fingerprint)?;
+    }
     for claimed in answer
         .bundles
         .into_iter()
