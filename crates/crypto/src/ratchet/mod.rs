@@ -9,4 +9,4 @@ mod stored;
 
 pub use peer::PeerSessions;
 pub(crate) use peer::{NewSession, Outgoing, Refused};
-pub(crate) use session::{AwaitingFirst, Ratchet, RatchetError};
+pub(crate) use session::{AwaitingFirst, Ratchet, RatchetError, position};

@@ -131,6 +131,16 @@ fn session(
     )
 }
 
+/// Ratchet key and chain index of a ratchet message, which name its message key. They stand in the message readable for
+/// whoever took the outer seal off. `None`: not a ratchet message.
+pub(crate) fn position(message: &[u8]) -> Option<(X25519Public, u64)> {
+    let message = Message::from_bytes(message).ok()?;
+    Some((
+        X25519Public(message.ratchet_key().to_bytes()),
+        message.chain_index(),
+    ))
+}
+
 fn decrypt(session: &mut Session, message: &[u8]) -> Result<Vec<u8>, RatchetError> {
     if message.first() != Some(&MESSAGE_VERSION) {
         return Err(RatchetError::Malformed);

@@ -7,7 +7,8 @@ mod open;
 pub(crate) mod outer;
 
 pub use open::{
-    Broken, ConsumedPrekey, OpenError, Opened, PrekeyStore, Rejection, Unsealed, open, unseal,
+    Broken, ConsumedPrekey, OpenError, Opened, Position, PrekeyStore, Rejection, Unsealed, open,
+    unseal,
 };
 pub use outer::{EnvelopeHeader, ExpiryClass};
 

@@ -6,7 +6,7 @@ use crate::body::{self, Body};
 use crate::error::ErrorKind;
 use crate::keys::{X25519Secret, XWingSecret};
 use crate::pqxdh::{self, Address, CompactHandshake, HandshakeHash, KemKeyId, KemKind, Party};
-use crate::ratchet::{NewSession, PeerSessions, Refused};
+use crate::ratchet::{self, NewSession, PeerSessions, Refused};
 use crate::repair::RepairKey;
 use securechat_proto::account_log::State;
 use securechat_proto::{EnvelopeId, Timestamp};
@@ -23,6 +23,25 @@ impl Unsealed {
     pub fn sender(&self) -> Address {
         self.body.sender
     }
+
+    /// Which message key it was made with, by name. `None`: what is inside is no ratchet message.
+    pub fn position(&self) -> Option<Position> {
+        let (ratchet_key, chain_index) = ratchet::position(&self.body.message)?;
+        Some(Position {
+            session: self.body.sid.0,
+            ratchet_key: ratchet_key.0,
+            chain_index,
+        })
+    }
+}
+
+/// Names one message key of one sender. A device makes at most one message with it; the simulator holds every device
+/// to that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    pub session: [u8; 16],
+    pub ratchet_key: [u8; 32],
+    pub chain_index: u64,
 }
 
 /// The prekeys of this device, as its store keeps them.

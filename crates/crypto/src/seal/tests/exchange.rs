@@ -1,4 +1,5 @@
 use super::world::*;
+use crate::ratchet::PeerSessions;
 use crate::seal::{CONTENT_BYTES_MAX, Rejection, SealError};
 
 #[test]
@@ -31,6 +32,24 @@ fn first_message_starts_a_session_and_the_answer_ends_the_handshake() {
         let mail = bob.send(&mut alice, &text, 6 + turn);
         assert_eq!(alice.receive(&bob, &mail, 6 + turn).unwrap(), text);
     }
+}
+
+/// What the simulator watches: a state that was not saved shows as a position used twice.
+#[test]
+fn a_position_names_one_message_until_a_session_is_rolled_back() {
+    let (mut alice, mut bob) = pair();
+    let first = alice.send(&mut bob, b"one", 0);
+    let saved = alice.sessions[&bob.address()].to_bytes();
+    let second = alice.send(&mut bob, b"two", 0);
+    assert_ne!(bob.position_of(&first), bob.position_of(&second));
+    assert_eq!(
+        bob.position_of(&first).session,
+        bob.position_of(&second).session
+    );
+    let rolled_back = PeerSessions::from_bytes(&saved).unwrap();
+    alice.sessions.insert(bob.address(), rolled_back);
+    let again = alice.send(&mut bob, b"two again", 0);
+    assert_eq!(bob.position_of(&second), bob.position_of(&again));
 }
 
 #[test]

@@ -9,8 +9,8 @@ use crate::recovery::RecoverySecret;
 use crate::repair::RepairKey;
 use crate::seal::outer;
 use crate::seal::{
-    ConsumedPrekey, EnvelopeHeader, ExpiryClass, OpenError, Opened, OurDevice, PrekeyStore,
-    Recipient, Rejection, SealError, Sealed, open, seal, unseal,
+    ConsumedPrekey, EnvelopeHeader, ExpiryClass, OpenError, Opened, OurDevice, Position,
+    PrekeyStore, Recipient, Rejection, SealError, Sealed, open, seal, unseal,
 };
 use securechat_proto::account_log::{Log, Operation, Verified};
 use securechat_proto::{EnvelopeId, Fingerprint, Timestamp};
@@ -324,6 +324,15 @@ impl Device {
         unseal(&self.address(), key, &mail.header, &mail.ciphertext)
             .unwrap()
             .bytes
+    }
+
+    /// The message key a mail to this device was made with.
+    pub fn position_of(&self, mail: &Mail) -> Position {
+        let key = self.sealing.get(&mail.header.sealing_key_number);
+        unseal(&self.address(), key, &mail.header, &mail.ciphertext)
+            .unwrap()
+            .position()
+            .unwrap()
     }
 
     /// The session a mail to this device names.
