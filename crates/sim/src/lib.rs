@@ -3,21 +3,25 @@
 //! Everything that happens follows from a u64 seed and the commit, so a failure replays.
 //! Development only; may use every crate.
 
+pub mod bonds;
 pub mod check;
 pub mod dice;
 pub mod fuzz;
 pub mod person;
+pub mod plan;
 pub mod randomness;
 pub mod relay;
 pub mod trace;
+pub mod wire;
 pub mod world;
 
 use anyhow::{Result, anyhow};
+use plan::Style;
 use world::Outcome;
 
 /// Runs one seed on a thread of its own, in a folder of its own; both are gone afterwards.
 /// `told`: prints every event; after a failure the folder with all stores stays, and its path is printed.
-pub fn run_seed(seed: u64, told: bool) -> Result<Outcome> {
+pub fn run_seed(seed: u64, style: Style, told: bool) -> Result<Outcome> {
     let memory = std::path::Path::new("/dev/shm");
     let parent = if memory.is_dir() {
         memory.to_owned()
@@ -30,7 +34,7 @@ pub fn run_seed(seed: u64, told: bool) -> Result<Outcome> {
     let path = folder.path().to_owned();
     let world = std::thread::spawn(move || {
         randomness::seed(seed);
-        world::run(seed, &path, told)
+        world::run(seed, style, &path, told)
     });
     let outcome = world.join().map_err(|panic| {
         let text = panic

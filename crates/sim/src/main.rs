@@ -1,6 +1,8 @@
 //! `securechat-sim`: runs seeds; a failing one prints how to replay it.
 
 use clap::Parser;
+use securechat_sim::plan::Style;
+use securechat_sim::world::Outcome;
 use std::process::ExitCode;
 
 #[derive(Parser)]
@@ -11,6 +13,9 @@ struct Arguments {
     /// How many, one after the other.
     #[arg(long, default_value_t = 1)]
     seeds: u64,
+    /// The story of every world, instead of the one that belongs to the seed.
+    #[arg(long, value_enum)]
+    style: Option<Style>,
     /// Runs every seed twice and compares the traces.
     #[arg(long)]
     twice: bool,
@@ -21,22 +26,31 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let (mut passed, mut failed, mut messages, mut crashes) = (0u64, 0u64, 0usize, 0u32);
+    let (mut passed, mut failed) = (0u64, 0u64);
+    let mut sum = Sum::default();
     for seed in arguments.seed..arguments.seed.saturating_add(arguments.seeds) {
-        match run(seed, &arguments) {
-            Ok((count, died)) => {
+        let style = arguments.style.unwrap_or(Style::of(seed));
+        match run(seed, style, &arguments) {
+            Ok(outcome) => {
                 passed += 1;
-                messages += count;
-                crashes += died;
+                sum.add(&outcome);
             }
             Err(error) => {
                 failed += 1;
-                println!("seed {seed} failed: {error:#}");
-                println!("  replay: cargo run -p securechat-sim -- --trace --seed {seed}");
+                println!("seed {seed} ({style:?}) failed: {error:#}");
+                println!("  replay: {}", replay(seed, &arguments));
             }
         }
     }
-    println!("{messages} messages compared, {crashes} crashes survived");
+    println!(
+        "{} messages compared, {} crashes survived",
+        sum.messages, sum.crashes
+    );
+    println!("{} envelopes, no message key used twice", sum.envelopes);
+    println!(
+        "settled at the latest {} s after the trouble",
+        sum.settled_ms / 1000
+    );
     println!("{passed} passed, {failed} failed");
     if failed == 0 {
         ExitCode::SUCCESS
@@ -45,15 +59,40 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(seed: u64, arguments: &Arguments) -> anyhow::Result<(usize, u32)> {
-    let outcome = securechat_sim::run_seed(seed, arguments.trace)?;
+#[derive(Default)]
+struct Sum {
+    messages: usize,
+    crashes: u32,
+    envelopes: usize,
+    settled_ms: u64,
+}
+
+impl Sum {
+    fn add(&mut self, outcome: &Outcome) {
+        self.messages += outcome.messages;
+        self.crashes += outcome.crashes;
+        self.envelopes += outcome.envelopes;
+        self.settled_ms = self.settled_ms.max(outcome.settled_ms);
+    }
+}
+
+fn replay(seed: u64, arguments: &Arguments) -> String {
+    let style = match arguments.style {
+        Some(style) => format!(" --style {}", format!("{style:?}").to_lowercase()),
+        None => String::new(),
+    };
+    format!("cargo run -p securechat-sim -- --trace --seed {seed}{style}")
+}
+
+fn run(seed: u64, style: Style, arguments: &Arguments) -> anyhow::Result<Outcome> {
+    let outcome = securechat_sim::run_seed(seed, style, arguments.trace)?;
     if arguments.twice {
-        let again = securechat_sim::run_seed(seed, arguments.trace)?;
+        let again = securechat_sim::run_seed(seed, style, arguments.trace)?;
         let (first, second) = (outcome.trace.digest(), again.trace.digest());
         anyhow::ensure!(
             first == second,
             "the trace differs in a second run: {first} and {second}"
         );
     }
-    Ok((outcome.messages, outcome.crashes))
+    Ok(outcome)
 }

@@ -11,7 +11,7 @@ use securechat_engine::shell::Method;
 use securechat_proto::api::Stretching;
 use securechat_proto::b64;
 use securechat_proto::wire::{Message, socket};
-use securechat_proto::{DeviceId, Timestamp, limits};
+use securechat_proto::{AccountId, DeviceId, Timestamp, limits};
 use securechat_server::app::{self, App};
 use securechat_server::mailbox::socket::serve;
 use securechat_server::platform::config::Storage;
@@ -28,6 +28,9 @@ use tower::ServiceExt;
 
 /// Real time after which the relay counts as stuck.
 const STUCK: Duration = Duration::from_secs(20);
+
+/// Looks at the mailboxes, 120 ms apart, after which what lies there counts as not acknowledged.
+const ACKED_AFTER: usize = 20;
 
 /// Real time after which a delivery counts as held back.
 const UNSENT: Duration = Duration::from_millis(200);
@@ -48,6 +51,10 @@ pub struct Relay {
     /// Everything clients sent, for the search for plaintext.
     pub seen: Vec<u8>,
 }
+
+/// What the mailboxes know of the devices: each with its account and its lowest sealing key number.
+#[derive(Default)]
+pub struct Rights(Vec<(Vec<u8>, Vec<u8>, i64)>);
 
 struct Running {
     // Sockets are dropped before the runtime that polls them.
@@ -138,6 +145,92 @@ impl Relay {
 
     pub fn set_time(&self, now: Timestamp) {
         self.clock.set(now);
+    }
+
+    /// What an operator's relay does every few minutes: what has run out is deleted.
+    pub fn sweep(&mut self) -> Result<()> {
+        let Some(running) = &mut self.running else {
+            return Ok(());
+        };
+        let app = &running.app;
+        running.runtime.block_on(async {
+            app.mailbox.sweep().await?;
+            let rooms = async {
+                app.accounts.sweep().await?;
+                app.keys.sweep().await
+            };
+            rooms
+                .await
+                .map_err(|error| anyhow::anyhow!("sweep: {:?}", error.code))
+        })
+    }
+
+    /// What a request may change in the mailboxes after it has changed the directory.
+    pub fn rights(&self) -> Result<Rights> {
+        let mailbox = self.database("mailbox.db")?;
+        let mut query =
+            mailbox.prepare("SELECT device_id, account_id, sealing_floor FROM mailbox_device")?;
+        let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        Ok(Rights(rows.collect::<Result<_, _>>()?))
+    }
+
+    /// The relay died between directory and mailboxes: these are as they were.
+    pub fn take_back_to(&self, before: &Rights) -> Result<()> {
+        let mailbox = self.database("mailbox.db")?;
+        let known: Vec<&Vec<u8>> = before.0.iter().map(|(device, ..)| device).collect();
+        let devices: Vec<Vec<u8>> = mailbox
+            .prepare("SELECT device_id FROM mailbox_device")?
+            .query_map([], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        for device in devices.iter().filter(|device| !known.contains(device)) {
+            mailbox.execute("DELETE FROM mailbox_device WHERE device_id = ?1", [device])?;
+        }
+        for (device, _, floor) in &before.0 {
+            mailbox.execute(
+                "UPDATE mailbox_device SET sealing_floor = ?2 WHERE device_id = ?1",
+                rusqlite::params![device, floor],
+            )?;
+        }
+        Ok(())
+    }
+
+    /// The operator removes an account and everything of it, while the relay is down.
+    pub fn forget(&self, account: AccountId) -> Result<()> {
+        let mailbox = self.database("mailbox.db")?;
+        let devices: Vec<Vec<u8>> = mailbox
+            .prepare("SELECT device_id FROM mailbox_device WHERE account_id = ?1")?
+            .query_map([account.as_bytes()], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        for device in devices {
+            for table in ["mailbox_envelope", "mailbox_submit", "mailbox_held"] {
+                let sql = format!("DELETE FROM {table} WHERE device_id = ?1");
+                mailbox.execute(&sql, [&device])?;
+            }
+        }
+        for file in ["mailbox.db", "directory.db"] {
+            let database = self.database(file)?;
+            database.pragma_update(None, "foreign_keys", false)?;
+            let tables: Vec<String> = database
+                .prepare(
+                    "SELECT t.name FROM sqlite_schema t JOIN pragma_table_info(t.name) c
+                     WHERE t.type = 'table' AND c.name = 'account_id'",
+                )?
+                .query_map([], |row| row.get(0))?
+                .collect::<Result<_, _>>()?;
+            for table in tables {
+                let sql = format!("DELETE FROM {table} WHERE account_id = ?1");
+                database.execute(&sql, [account.as_bytes()])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A file of the relay, beside the relay itself.
+    fn database(&self, file: &str) -> Result<rusqlite::Connection> {
+        let flags = rusqlite::OpenFlags::SQLITE_OPEN_READ_WRITE;
+        let database = rusqlite::Connection::open_with_flags(self.folder.join(file), flags)?;
+        database.busy_timeout(STUCK)?;
+        Ok(database)
     }
 
     /// One REST request; none while the relay is down.
@@ -278,21 +371,22 @@ impl Relay {
 
     /// Envelopes in all mailboxes; acknowledgements are lazy, so they are given a moment.
     pub fn waiting_envelopes(&mut self) -> Result<i64> {
-        let Some(running) = &mut self.running else {
-            bail!("the relay is down")
-        };
-        running
-            .runtime
-            .block_on(async { tokio::time::sleep(Duration::from_millis(120)).await });
-        let mailbox = rusqlite::Connection::open_with_flags(
-            self.folder.join("mailbox.db"),
-            rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY,
-        )?;
-        Ok(
-            mailbox.query_row("SELECT count(*) FROM mailbox_envelope", [], |row| {
-                row.get(0)
-            })?,
-        )
+        let sql = "SELECT count(*) FROM mailbox_envelope";
+        let mut waiting = 0;
+        for _ in 0..ACKED_AFTER {
+            let Some(running) = &mut self.running else {
+                bail!("the relay is down")
+            };
+            running
+                .runtime
+                .block_on(async { tokio::time::sleep(Duration::from_millis(120)).await });
+            let mailbox = self.database("mailbox.db")?;
+            waiting = mailbox.query_row(sql, [], |row| row.get(0))?;
+            if waiting == 0 {
+                break;
+            }
+        }
+        Ok(waiting)
     }
 
     /// What the relay sent since the last call, by socket.
