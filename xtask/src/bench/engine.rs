@@ -48,6 +48,9 @@ pub fn engine(options: &Options) -> Result<()> {
                 .arg(crate::root().join("target/web/wasm"));
             if options.quick {
                 command.arg("--quick");
+                // Making the large store takes minutes: a quick run uses it only when it is there.
+                let large = fixtures.join(format!("{system}-100000/complete"));
+                command.args(["--thousands", if large.exists() { "100" } else { "5" }]);
             }
             summary.take(&mut command)?;
         }
