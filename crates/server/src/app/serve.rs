@@ -13,12 +13,15 @@ use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Open requests get this long to end after a stop was asked for.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Runs until Ctrl-C or SIGTERM.
 pub async fn serve(data: &Path, listen: Listen) -> Result<()> {
+    // From here on a signal stops gracefully; whoever was told that we are ready may send one at once.
+    let asked = StopAsked::listen()?;
     let environment = Environment::read();
     config::make_data_folder(data)?;
     let rng = Rng::system();
@@ -63,7 +66,7 @@ pub async fn serve(data: &Path, listen: Listen) -> Result<()> {
     tell_ready(listen.ready_fd, http_at, metrics_at, scheme)?;
     tracing::info!(http.address = %http_at, metrics.address = %metrics_at, "serving");
 
-    stop_asked().await?;
+    asked.wait().await;
     tracing::info!("stopping");
     stop(&app, &handle);
     server.await??;
@@ -118,11 +121,24 @@ fn tell_ready(
     Ok(())
 }
 
-async fn stop_asked() -> Result<()> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        asked = tokio::signal::ctrl_c() => asked?,
+/// SIGTERM and Ctrl-C, heard since [`StopAsked::listen`].
+struct StopAsked {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopAsked {
+    fn listen() -> Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
-    Ok(())
+
+    async fn wait(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
