@@ -108,6 +108,7 @@ impl Relay {
                 iterations: 1,
                 parallelism: 1,
             },
+            ack_delay_ms: 0,
             rates: Rates::unlimited(),
             ..Config::default()
         };

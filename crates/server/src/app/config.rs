@@ -100,6 +100,7 @@ pub fn config(environment: &Environment, data: &Path) -> Result<Config> {
         stretching: stretching(environment)?,
         retention_days: retention_days(environment)?,
         rates: rates(environment)?,
+        ..Config::default()
     })
 }
 

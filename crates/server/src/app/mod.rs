@@ -84,6 +84,7 @@ pub async fn build(
         .unwrap_or(SUBMIT_RATE);
     let bounds = Bounds {
         retention_ms: u64::from(platform.config.retention_days) * DAY_MS,
+        ack_delay_ms: platform.config.ack_delay_ms,
         ..Bounds::default()
     };
     let mailbox = Mailbox::open(platform.clone(), device_keys, bounds, submit_rate).await?;

@@ -24,6 +24,9 @@ pub struct Bounds {
     pub requests_per_day: u32,
     pub requests_received: u32,
     pub held_max: u32,
+    /// Acks are collected this long before they are committed with what is there: rows that were stored together are
+    /// then deleted together, which writes a page once and not once a row.
+    pub ack_delay_ms: u64,
 }
 
 impl Default for Bounds {
@@ -36,6 +39,7 @@ impl Default for Bounds {
             requests_per_day: REQUESTS_PER_DAY,
             requests_received: REQUESTS_RECEIVED_PER_DAY,
             held_max: HELD_PER_TARGET_MAX,
+            ack_delay_ms: 0,
         }
     }
 }

@@ -24,8 +24,14 @@ pub struct Config {
     pub stretching: Stretching,
     /// Days an undelivered envelope is kept: 1 to [`RETENTION_DAYS_MAX`].
     pub retention_days: u32,
+    /// How long acknowledgements of deliveries may wait to be written together. The simulator has none: what a machine's
+    /// clock decides cannot be replayed.
+    pub ack_delay_ms: u64,
     pub rates: Rates,
 }
+
+/// A tenth of a second: rows that were stored together are then deleted together.
+const ACK_DELAY_MS: u64 = 100;
 
 /// What the protocol promises and devices count on: they erase the keys of older envelopes soon after (protocol.md
 /// section 2), so keeping more would be of no use to anybody.
@@ -73,6 +79,7 @@ impl Default for Config {
             trusted_proxies: 0,
             stretching: STRETCHING,
             retention_days: RETENTION_DAYS_MAX,
+            ack_delay_ms: ACK_DELAY_MS,
             rates: Rates::default(),
         }
     }

@@ -115,6 +115,7 @@ impl World {
         self.end(person)?;
         let store = self.person(person).store();
         let copy = store.with_extension("copy");
+        checkpoint(&store)?;
         std::fs::copy(&store, &copy)?;
         self.restart(person)?;
         // Until something of it has reached the relay since.
@@ -140,6 +141,7 @@ impl World {
 
     fn start_copy(&mut self, person: usize, store: &Path, copy: &Path) -> Result<()> {
         let aside = store.with_extension("aside");
+        checkpoint(store)?;
         std::fs::rename(store, &aside)?;
         std::fs::rename(copy, store)?;
         let trouble = std::mem::replace(&mut self.calm, true);
@@ -163,6 +165,13 @@ impl World {
         self.calm = trouble;
         self.restart(person)
     }
+}
+
+/// Everything that is in a store's log goes into its file: a copy of the file alone is the store, whenever it was taken.
+fn checkpoint(store: &Path) -> Result<()> {
+    let db = wire::open(store)?;
+    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    Ok(())
 }
 
 /// The number of the last submit of a store.

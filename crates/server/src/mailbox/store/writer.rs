@@ -24,9 +24,6 @@ use crate::platform::db::sqlite::{migrate_up, open_file, refused};
 
 /// Submits committed together at most: keeps a batch under about 10 ms.
 const BATCH_MAX: usize = 512;
-/// Acks are collected this long before they are committed with what is there: rows that were stored together are
-/// then deleted together, which writes a page once and not once a row.
-const ACK_DELAY: Duration = Duration::from_millis(100);
 /// Prepared statements kept per connection.
 const STATEMENTS: usize = 64;
 
@@ -106,6 +103,7 @@ impl SqliteStore {
                 hub,
                 acks: BTreeMap::new(),
                 acks_since: None,
+                ack_delay: Duration::from_millis(bounds.ack_delay_ms),
             }
             .run(&work)
         })?;
@@ -176,6 +174,8 @@ struct Writer {
     acks: BTreeMap<Address, u64>,
     /// When the oldest of `acks` came.
     acks_since: Option<Instant>,
+    /// See [`Bounds::ack_delay_ms`].
+    ack_delay: Duration,
 }
 
 impl Writer {
@@ -212,7 +212,7 @@ impl Writer {
         let Some(since) = self.acks_since else {
             return work.recv().ok().map(Some);
         };
-        match work.recv_timeout(ACK_DELAY.saturating_sub(since.elapsed())) {
+        match work.recv_timeout(self.ack_delay.saturating_sub(since.elapsed())) {
             Ok(work) => Some(Some(work)),
             Err(RecvTimeoutError::Timeout) => Some(None),
             Err(RecvTimeoutError::Disconnected) => None,
@@ -227,7 +227,7 @@ impl Writer {
 
     /// Commits the submits, with the acks if they have waited long enough.
     fn commit(&mut self, submits: Vec<(Submit, Replies)>) {
-        let are_due = |since: Instant| since.elapsed() >= ACK_DELAY;
+        let are_due = |since: Instant| since.elapsed() >= self.ack_delay;
         let acks = if self.acks_since.is_some_and(are_due) {
             self.take_acks()
         } else {
