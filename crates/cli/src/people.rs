@@ -72,6 +72,10 @@ fn contacts(driver: &Driver) -> Vec<ContactView> {
 }
 
 fn choose(who: &str, views: &[ContactView]) -> Result<Option<usize>, Failure> {
+    // An unset variable of a script is nobody, not everybody without a nickname.
+    if who.is_empty() {
+        return Ok(None);
+    }
     let typed = handle::parse(who);
     if let Some(typed) = &typed
         && let Some(index) = views.iter().position(|view| view.item.handle == *typed)

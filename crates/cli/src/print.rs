@@ -1,8 +1,8 @@
 //! Lines for people, or one JSON object a line for scripts.
 
 use securechat_engine::api::{
-    AccountView, ChatItem, ContactItem, InviteLink, ItemBody, RecoveryKitView, SafetyNumberView,
-    SearchHit, SendState, TimelineItem, Trust,
+    AccountView, ChatItem, ContactItem, ConversationView, InviteLink, ItemBody, RecoveryKitView,
+    SafetyNumberView, SearchHit, SendState, TimelineItem, Trust,
 };
 use securechat_proto::ContentId;
 use serde_json::{Value, json};
@@ -83,8 +83,15 @@ impl Printer {
         });
     }
 
-    pub fn message(&self, chat: &str, item: &TimelineItem) {
-        self.line(&json!({ "chat": chat, "message": item }), || {
+    /// `chat` is what the contact calls itself; scripts go by `handle` and `conversation_id`, which nobody else can take.
+    pub fn message(&self, chat: &str, conversation: &ConversationView, item: &TimelineItem) {
+        let value = json!({
+            "chat": chat,
+            "handle": conversation.handle,
+            "conversation_id": conversation.conversation_id,
+            "message": item,
+        });
+        self.line(&value, || {
             let author = if item.from_me { "me" } else { chat };
             format!("{author}: {}", body(&item.body))
         });
@@ -107,7 +114,7 @@ impl Printer {
         if self.json {
             line(&value.to_string());
         } else {
-            line(&without_controls(&text()));
+            line(&in_one(&without_controls(&text())));
         }
     }
 }
@@ -117,6 +124,11 @@ pub fn line(text: &str) {
     if writeln!(std::io::stdout(), "{text}").is_err() {
         std::process::exit(0);
     }
+}
+
+/// What follows the first line stands further in, so that nobody writes a line that reads as somebody else's.
+fn in_one(text: &str) -> String {
+    text.replace('\n', "\n    ")
 }
 
 /// Terminals obey control characters; what others wrote must not be obeyed.

@@ -6,8 +6,8 @@ use crate::people;
 use crate::print::Printer;
 use anyhow::{Result, bail};
 use securechat_engine::api::{
-    ChatFilter, ChatItem, Command, Connection, ContactAddress, ContactItem, ItemBody, Query,
-    Refusal, RefusalCode, Reply, RequestState, SendState, TimelineItem, View,
+    ChatFilter, ChatItem, Command, Connection, ContactAddress, ContactItem, ConversationView,
+    ItemBody, Query, Refusal, RefusalCode, Reply, RequestState, SendState, TimelineItem, View,
 };
 use securechat_proto::{ContentId, ConversationId};
 use std::io::{BufRead, IsTerminal};
@@ -252,12 +252,13 @@ impl Session {
     async fn print_unread(&mut self, most: usize) -> Result<usize> {
         let mut printed = 0;
         for chat in unread(&self.driver) {
+            let conversation = self.conversation(chat.conversation_id)?;
             while printed < most
                 && let Some(mut items) = self.next_unread(chat.conversation_id)
             {
                 items.truncate(most - printed);
                 for item in &items {
-                    self.printer.message(&chat.title, item);
+                    self.printer.message(&chat.title, &conversation, item);
                 }
                 let Some(last) = items.last() else { break };
                 let (conversation_id, up_to) = (chat.conversation_id, last.message_id);
@@ -315,10 +316,18 @@ impl Session {
         let conversation_id = people::find(&self.driver, who)?
             .conversation_id
             .ok_or_else(not_found)?;
+        let conversation = self.conversation(conversation_id)?;
         for item in self.timeline(conversation_id, limit) {
-            self.printer.message(who, &item);
+            self.printer.message(who, &conversation, &item);
         }
         Ok(())
+    }
+
+    fn conversation(&self, conversation_id: ConversationId) -> Result<ConversationView> {
+        match self.driver.query(Query::Conversation { conversation_id }) {
+            View::Conversation(view) => Ok(view),
+            _ => Err(not_found()),
+        }
     }
 
     fn search(&self, text: String) -> Result<()> {

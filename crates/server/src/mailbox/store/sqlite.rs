@@ -84,9 +84,14 @@ impl SqliteMailboxes {
         })
     }
 
-    /// See [`super::MailboxStore::expire`].
+    /// See [`super::MailboxStore::expire`]. Empties the log too: ciphertext that was deleted stands there until then.
     pub fn expire(&mut self, now: Timestamp) -> Result<Swept> {
-        self.write(|batch| batch.sweep(now))
+        let swept = self.write(|batch| batch.sweep(now))?;
+        // Refused while somebody reads; the next minute does it then.
+        let _ = self
+            .connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+        Ok(swept)
     }
 
     pub fn register_device(&mut self, address: Address) -> Result<()> {

@@ -264,12 +264,18 @@ async fn deleted_ciphertext_does_not_stay_in_the_file() {
     world.store.ack(address(2), cursor.seq);
     world.settles_at(device(2), 0).await;
     let path = world.path().expect("a file");
-    world.reopen().await;
-    let db = rusqlite::Connection::open(&path).expect("opens");
-    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
-        .expect("checkpoints");
-    let bytes = std::fs::read(&path).expect("reads");
-    assert!(!bytes.windows(28).any(|window| window == &marked[..28]));
+    // What the relay does every minute.
+    let now = securechat_proto::Timestamp(0);
+    world.store.expire(now).await.expect("sweeps");
+    for ending in ["", "-wal"] {
+        let mut file = path.clone().into_os_string();
+        file.push(ending);
+        let bytes = std::fs::read(&file).unwrap_or_default();
+        assert!(
+            !bytes.windows(28).any(|window| window == &marked[..28]),
+            "{ending}"
+        );
+    }
 }
 
 #[tokio::test]
