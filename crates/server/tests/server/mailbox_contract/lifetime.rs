@@ -249,7 +249,7 @@ async fn a_slow_device_is_told_to_read_its_mailbox_instead() {
 
 #[tokio::test]
 async fn deleted_ciphertext_does_not_stay_in_the_file() {
-    let mut world = World::file(Bounds::default());
+    let world = World::file(Bounds::default());
     world.people(2).await;
     let marked = b"canary-of-a-deleted-envelope".repeat(20);
     let mut envelope = envelope(device(2));
