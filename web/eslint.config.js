@@ -12,7 +12,16 @@ const features = readdirSync(new URL('./src/features', import.meta.url), { withF
   .filter((entry) => entry.isDirectory())
   .map((entry) => entry.name);
 
+/** Every folder of `src` has its walls; what lies elsewhere is not imported. */
+const folders = ['app', 'core', 'features', 'locales', 'media', 'sw', 'ui'];
+
 const zones = [
+  {
+    target: './src',
+    from: './src',
+    except: folders.map((folder) => `./${folder}`),
+    message: 'No walls there: app, core, features, media and ui hold all code.',
+  },
   {
     target: './src/ui',
     from: './src',
@@ -36,6 +45,22 @@ const zones = [
     message: 'core/ and media/ know no feature.',
   },
   { target: './src/core', from: './src/ui', message: 'core/ draws nothing.' },
+  {
+    target: ['./src/app', './src/features', './src/media'],
+    from: './src/core/worker',
+    message: 'The worker is behind the door: core/ speaks with it.',
+  },
+  {
+    target: ['./src/app', './src/core', './src/features', './src/media', './src/ui'],
+    from: './src/sw',
+    message: 'The service worker is a program of its own.',
+  },
+  {
+    target: './src/sw',
+    from: './src',
+    except: ['./sw'],
+    message: 'The service worker is a program of its own.',
+  },
 ];
 
 /** Doors to the outside: only core/ and media/ open them. */
@@ -51,7 +76,21 @@ const effectGlobals = [
   'localStorage',
   'sessionStorage',
   'RTCPeerConnection',
+  'WebTransport',
+  'Notification',
+  'caches',
+  'cookieStore',
 ].map((name) => ({ name, message: 'Effects live in core/ and media/ only.' }));
+
+const effectProperties = [
+  ...['credentials', 'locks', 'mediaDevices', 'sendBeacon', 'serviceWorker', 'storage'].map((property) => ({
+    object: 'navigator',
+    property,
+  })),
+  { object: 'document', property: 'cookie' },
+].map((door) => ({ ...door, message: 'Effects live in core/ and media/ only.' }));
+
+const html = 'Text is text: no HTML.';
 
 export default tseslint.config(
   { ignores: ['dist', 'coverage', 'src/core/generated', 'test-results', 'playwright-report'] },
@@ -72,14 +111,32 @@ export default tseslint.config(
       '@typescript-eslint/switch-exhaustiveness-check': 'error',
       'no-restricted-syntax': [
         'error',
-        { selector: 'JSXAttribute[name.name="dangerouslySetInnerHTML"]', message: 'Text is text: no HTML.' },
+        { selector: 'JSXAttribute[name.name=/^(dangerouslySetInnerHTML|srcDoc)$/]', message: html },
+        { selector: 'Property[key.name=/^(dangerouslySetInnerHTML|srcDoc)$/]', message: html },
+        {
+          selector: 'MemberExpression[property.name=/^(innerHTML|outerHTML|insertAdjacentHTML|srcdoc)$/]',
+          message: html,
+        },
         { selector: 'ExportAllDeclaration', message: 'No barrel files.' },
+        {
+          selector: 'MemberExpression[object.type="MetaProperty"][property.name="glob"]',
+          message: 'Import by name.',
+        },
+        { selector: 'TSImportType', message: 'Import at the head of the file, where the walls look.' },
       ],
+      'no-eval': 'error',
+      'no-new-func': 'error',
+      '@typescript-eslint/no-implied-eval': 'error',
     },
   },
   {
-    files: ['src/ui/**', 'src/features/**', 'src/app/**'],
-    rules: { 'no-restricted-globals': ['error', ...effectGlobals] },
+    files: ['src/**'],
+    ignores: ['src/core/**', 'src/media/**', 'src/sw/**'],
+    languageOptions: { globals: { window: 'readonly', self: 'readonly' } },
+    rules: {
+      'no-restricted-globals': ['error', { globals: effectGlobals, checkGlobalObject: true }],
+      'no-restricted-properties': ['error', ...effectProperties],
+    },
   },
   {
     files: ['*.config.ts', 'gallery/vite.config.ts', 'e2e/*.config.ts', 'bench/*.config.ts', '**/*.d.ts'],

@@ -6,6 +6,7 @@ mod generate;
 mod pack;
 mod policy;
 mod prose;
+mod rust;
 mod tree;
 mod types;
 mod walls;

@@ -4,8 +4,11 @@
 #[cfg(test)]
 mod bans;
 mod graph;
+mod manifests;
+mod pure;
 mod rooms;
 mod sources;
+mod tables;
 
 use crate::tree;
 use anyhow::Result;
@@ -17,8 +20,10 @@ pub fn run() -> Result<()> {
 
 fn faults(root: &Path) -> Result<Vec<String>> {
     let mut faults = graph::missing_or_unknown(&root.join("crates"))?;
+    faults.extend(manifests::without_lints(root)?);
     faults.extend(graph::links()?);
     faults.extend(rooms::faults(&root.join("crates/server/src"))?);
+    faults.extend(pure::faults(root)?);
     faults.extend(sources::faults(root)?);
     Ok(faults)
 }

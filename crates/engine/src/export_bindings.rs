@@ -1,5 +1,7 @@
 //! Writes the TypeScript form of the engine's words, when asked (`cargo xtask types`); compares it otherwise.
 
+#![allow(clippy::disallowed_methods)] // The generated types are files.
+
 use crate::{api, shell};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -2,13 +2,13 @@
 
 /// Frames of `/ws` (`schema/socket.proto`).
 pub mod socket {
-    #![allow(clippy::all, missing_docs)]
+    #![allow(clippy::module_inception, missing_docs)]
     include!("generated/securechat.socket.v1.rs");
 }
 
 /// Contents inside encryption (`schema/content.proto`).
 pub mod content {
-    #![allow(clippy::all, missing_docs)]
+    #![allow(clippy::module_inception, missing_docs)]
     include!("generated/securechat.content.v1.rs");
 }
 

@@ -1,5 +1,6 @@
 //! Who may use whom among our crates, and what each must never link, over `cargo metadata`.
 
+use super::manifests;
 use crate::policy;
 use anyhow::{Context, Result};
 use cargo_metadata::{DependencyKind, Metadata};
@@ -120,6 +121,10 @@ const CRATES: &[Crate] = &[
     },
 ];
 
+pub(super) fn has_row(folder: &str) -> bool {
+    CRATES.iter().any(|row| row.folder == folder)
+}
+
 /// Crates without a row, and rows without a crate or an issue that brings it.
 pub fn missing_or_unknown(crates: &Path) -> Result<Vec<String>> {
     let mut there = BTreeSet::new();
@@ -155,7 +160,11 @@ pub fn missing_or_unknown(crates: &Path) -> Result<Vec<String>> {
 pub fn links() -> Result<Vec<String>> {
     let mut faults = BTreeSet::new();
     for target in policy::TARGETS {
-        let graph = Graph::of(&policy::metadata(target)?)?;
+        let metadata = policy::metadata(target)?;
+        for package in &metadata.packages {
+            faults.extend(manifests::faults(package, &crate::root()));
+        }
+        let graph = Graph::of(&metadata)?;
         faults.extend(
             CRATES
                 .iter()

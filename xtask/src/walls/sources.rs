@@ -6,36 +6,11 @@ use anyhow::{Context, Result};
 use std::fs;
 use std::path::Path;
 
-/// Crates without IO, clock and randomness of their own.
-pub(super) const PURE: [&str; 3] = ["proto", "crypto", "engine"];
-
 /// Crates with their own `clippy.toml`, which replaces the root's: each must repeat its entries.
 pub(super) const WITH_BANS: [&str; 4] = ["proto", "crypto", "engine", "server"];
 
 pub fn faults(root: &Path) -> Result<Vec<String>> {
     let mut faults = Vec::new();
-    for name in PURE {
-        for file in tree::below(&root.join("crates").join(name).join("src"), &["rs"])? {
-            let text = fs::read_to_string(&file)?;
-            let shown = file
-                .strip_prefix(root)
-                .unwrap_or(&file)
-                .display()
-                .to_string();
-            faults.extend(
-                pure_faults(&text)
-                    .into_iter()
-                    .map(|fault| format!("{shown}{fault}")),
-            );
-        }
-    }
-    for name in PURE {
-        let head = fs::read_to_string(root.join(format!("crates/{name}/src/lib.rs")))?;
-        faults.extend(
-            missing_lints(&head)
-                .map(|lint| format!("crates/{name}/src/lib.rs does not deny {lint}")),
-        );
-    }
     for (folder, rule) in [
         ("crates/proto", phone_faults as fn(&str) -> Vec<String>),
         ("crates/server/src", phone_faults),
@@ -43,17 +18,14 @@ pub fn faults(root: &Path) -> Result<Vec<String>> {
         ("crates/wasm/src", turn_faults),
         ("crates/cli/src", turn_faults),
         ("web/src", turn_faults),
+        ("web/src", lifted_faults),
     ] {
         for file in tree::below(
             &root.join(folder),
             &["rs", "proto", "sql", "ts", "tsx", "json"],
         )? {
             let text = fs::read_to_string(&file)?;
-            let shown = file
-                .strip_prefix(root)
-                .unwrap_or(&file)
-                .display()
-                .to_string();
+            let shown = tree::shown(root, &file);
             faults.extend(
                 rule(&text)
                     .into_iter()
@@ -72,31 +44,6 @@ pub fn faults(root: &Path) -> Result<Vec<String>> {
         );
     }
     Ok(faults)
-}
-
-fn pure_faults(source: &str) -> Vec<String> {
-    let code = tree::without_comments(source);
-    let words: Vec<_> = tree::words(&code).collect();
-    let asynchronous = words
-        .iter()
-        .filter(|(_, word)| matches!(*word, "async" | "await"));
-    let faults = asynchronous.map(|(at, word)| (*at, format!("`{word}` in a pure crate")));
-    let unsafe_code = words.iter().filter(|(_, word)| *word == "unsafe");
-    let faults =
-        faults.chain(unsafe_code.map(|(at, _)| (*at, "`unsafe` in a pure crate".to_owned())));
-    faults
-        .map(|(at, fault)| format!(":{}: {fault}", tree::line_of(&code, at)))
-        .collect()
-}
-
-/// Lints a pure crate denies in its head: remote input must not be able to stop it.
-fn missing_lints(head: &str) -> impl Iterator<Item = &'static str> {
-    let lints = [
-        "clippy::unwrap_used",
-        "clippy::expect_used",
-        "clippy::panic",
-    ];
-    lints.into_iter().filter(move |lint| !head.contains(lint))
 }
 
 /// Nothing on the wire or in the relay's tables is a phone number. The issue that brings them brings their hashing.
@@ -131,6 +78,31 @@ fn turn_faults(source: &str) -> Vec<String> {
         .collect()
 }
 
+/// A comment that takes a wall of the web app away for its file or line. One rule may be argued with: it guards no wall.
+fn lifted_faults(source: &str) -> Vec<String> {
+    let lifts = |line: &str| {
+        let lint = [
+            "eslint-disable-next-line",
+            "eslint-disable-line",
+            "eslint-disable",
+            "eslint ",
+        ]
+        .iter()
+        .find_map(|head| line.split_once(head));
+        let is_type = ["@ts-nocheck", "@ts-ignore"]
+            .iter()
+            .any(|head| line.contains(head));
+        let is_comment = line.contains("//") || line.contains("/*");
+        let is_argued =
+            lint.is_some_and(|(_, rules)| rules.trim() == "react-hooks/exhaustive-deps");
+        is_comment && (is_type || (lint.is_some() && !is_argued))
+    };
+    let found = source.lines().enumerate().filter(|(_, line)| lifts(line));
+    found
+        .map(|(number, _)| format!(":{}: a comment that takes a wall away", number + 1))
+        .collect()
+}
+
 /// Paths that a `clippy.toml` bans.
 pub(super) fn paths(text: &str) -> Vec<String> {
     let entries = text
@@ -151,31 +123,6 @@ fn missing_bans(shared: &str, own: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn planted_async_and_unsafe_are_found_and_comments_are_not() {
-        assert_eq!(
-            pure_faults("fn a() {}\npub async fn send() {}"),
-            [":2: `async` in a pure crate"]
-        );
-        assert_eq!(
-            pure_faults("let x = unsafe { y };"),
-            [":1: `unsafe` in a pure crate"]
-        );
-        assert_eq!(
-            pure_faults("// async is for shells\nlet asynchronous = 1;"),
-            Vec::<String>::new()
-        );
-    }
-
-    #[test]
-    fn a_pure_crate_that_may_panic_is_found() {
-        let head = "#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::panic))]";
-        assert_eq!(
-            missing_lints(head).collect::<Vec<_>>(),
-            ["clippy::expect_used"]
-        );
-    }
 
     #[test]
     fn nothing_asks_for_a_phone_number() {
@@ -205,6 +152,26 @@ mod tests {
             turn_faults("return: 'x'; // turn: later"),
             Vec::<String>::new()
         );
+    }
+
+    #[test]
+    fn a_comment_that_takes_a_wall_away_is_found() {
+        for planted in [
+            "// eslint-disable-next-line no-restricted-globals",
+            "/* eslint-disable */",
+            "/* eslint no-eval: off */",
+            "// @ts-nocheck",
+            "// eslint-disable-next-line react-hooks/exhaustive-deps, import-x/no-restricted-paths",
+        ] {
+            assert_eq!(
+                lifted_faults(planted),
+                [":1: a comment that takes a wall away"],
+                "{planted}"
+            );
+        }
+        let argued =
+            "    // eslint-disable-next-line react-hooks/exhaustive-deps\nconst eslint = 1;";
+        assert_eq!(lifted_faults(argued), Vec::<String>::new());
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Known answers in `docs/protocol/vectors/`. `UPDATE_VECTORS=1` writes them anew; a change of any byte is a new
 //! version of the protocol and has to be meant.
 
+#![allow(clippy::disallowed_methods)] // Known answers are files.
+
 use crate::bundle::{one_time, publish};
 use crate::world::*;
 use securechat_crypto::account_secret::{AccountSecret, Record};

@@ -1,3 +1,5 @@
+#![allow(clippy::disallowed_methods)] // What is on disk is read as bytes.
+
 use super::*;
 
 fn file(folder: &tempfile::TempDir, key: Option<[u8; 32]>) -> Store {

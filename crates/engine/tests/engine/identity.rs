@@ -1,5 +1,7 @@
 //! Identities in doubt, several devices of one account, sessions and stores that are no longer what they were.
 
+#![allow(clippy::disallowed_methods)] // A store is copied and put back.
+
 use crate::world::{START, World};
 use securechat_crypto::bundle::OwnBundle;
 use securechat_crypto::identity::DeviceKeys;

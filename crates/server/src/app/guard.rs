@@ -1,7 +1,7 @@
 //! Around every request: a time limit, a rate by network, a count and a log line without anything personal.
 
 use crate::platform::http::network_of;
-use crate::platform::{ApiError, Platform};
+use crate::platform::{ApiError, Platform, clock};
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::{Method, header};
 use axum::middleware::Next;
@@ -22,7 +22,7 @@ pub async fn guard(State(platform): State<Platform>, request: Request, next: Nex
         .map_or_else(|| "-".to_owned(), |path| path.as_str().into());
     let method = method_name(request.method());
     let is_api = route.starts_with("/v1/");
-    let start = tokio::time::Instant::now();
+    let start = clock::instant();
     let response = match admit(&platform, &request, is_api) {
         Err(refused) => refused.into_response(),
         Ok(()) => match tokio::time::timeout(TIME_MAX, next.run(request)).await {

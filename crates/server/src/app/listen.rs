@@ -185,9 +185,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Awaited<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::clock::instant;
     use axum::routing::get;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::time::Instant;
 
     const PATIENCE: Patience = Patience {
         first_bytes: Duration::from_millis(300),
@@ -213,7 +213,7 @@ mod tests {
     /// Writes each piece after a pause; what came until the server closed.
     async fn say(address: SocketAddr, pieces: &[&str], pause: Duration) -> (String, Duration) {
         let mut stream = TcpStream::connect(address).await.expect("a connection");
-        let start = Instant::now();
+        let start = instant();
         let (mut from, mut to) = stream.split();
         let writing = async {
             for piece in pieces {

@@ -3,6 +3,7 @@
 use securechat_proto::Timestamp;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 /// Time as the server sees it: the machine's, or one that a simulator moves by hand. Clones share it.
 #[derive(Clone)]
@@ -45,6 +46,13 @@ impl Clock {
             ms.fetch_add(by, Ordering::AcqRel);
         }
     }
+}
+
+/// The machine's own time: how old a memory is, how long something took. Nobody can set it, so no rule of the product
+/// may depend on it.
+#[allow(clippy::disallowed_methods)]
+pub fn instant() -> Instant {
+    Instant::now()
 }
 
 #[allow(clippy::disallowed_methods)]

@@ -7,8 +7,8 @@ use securechat_proto::signing::Purpose;
 use securechat_proto::wire::socket as wire;
 use securechat_proto::wire::socket::server_frame::Frame;
 use securechat_server::app::App;
+use securechat_server::platform::clock::instant;
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// An ended session is off everywhere within this time.
 const OFF_WITHIN: Duration = Duration::from_secs(5);
@@ -53,7 +53,7 @@ async fn a_session_ended_over_rest_loses_its_sockets_on_every_node_within_five_s
         let (mut socket, answer) = connect(url, &person).await;
         assert!(matches!(answer, Ok(Frame::Ready(_))));
         let path = format!("/v1/sessions/{}", person.session_id);
-        let start = Instant::now();
+        let start = instant();
         world.delete(&path, person.token()).await.done();
         assert_eq!(socket.close_code().await, close_code::REVOKED);
         assert!(start.elapsed() < OFF_WITHIN, "node {number}");

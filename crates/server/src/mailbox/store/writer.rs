@@ -20,6 +20,7 @@ use super::{
 use crate::mailbox::hub::{Hub, Replies};
 use crate::mailbox::rules::Bounds;
 use crate::mailbox::submit::{Address, Cursor, Submit};
+use crate::platform::clock::instant;
 use crate::platform::db::sqlite::{migrate_up, open_file, refused};
 
 /// Submits committed together at most: keeps a batch under about 10 ms.
@@ -222,7 +223,7 @@ impl Writer {
     fn note_ack(&mut self, address: Address, seq: u64) {
         let furthest = self.acks.entry(address).or_default();
         *furthest = seq.max(*furthest);
-        self.acks_since.get_or_insert_with(now);
+        self.acks_since.get_or_insert_with(instant);
     }
 
     /// Commits the submits, with the acks if they have waited long enough.
@@ -281,12 +282,6 @@ fn tell(hub: &Hub, submit: &Submit, replies: &Replies, appended: Result<Appended
         submit_id: submit.submit_id,
         result,
     });
-}
-
-#[allow(clippy::disallowed_methods)]
-fn now() -> Instant {
-    // How long acks have waited; no rule of the product depends on it.
-    Instant::now()
 }
 
 impl MailboxStore for SqliteStore {

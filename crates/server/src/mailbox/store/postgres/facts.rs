@@ -14,6 +14,7 @@ use super::{Shared, id, kind_of, relock, unsigned};
 use crate::mailbox::rules::{BudgetFacts, DeviceFacts, Facts, TokenFacts};
 use crate::mailbox::store::Result;
 use crate::mailbox::submit::{Address, Delivery, Destination, Submit};
+use crate::platform::clock::instant;
 use crate::platform::db::postgres::refused;
 use securechat_proto::limits::{DAY_MS, SUBMITS_REMEMBERED};
 
@@ -129,12 +130,6 @@ pub struct BatchFacts {
     accounts: BTreeMap<AccountId, Vec<Device>>,
     tokens: BTreeMap<(AccountId, TokenHash), TokenFacts>,
     oldest: BTreeMap<DeviceId, (u64, u64)>,
-}
-
-#[allow(clippy::disallowed_methods)]
-fn instant() -> Instant {
-    // The age of a memory; no rule of the product depends on it.
-    Instant::now()
 }
 
 impl Shared {
