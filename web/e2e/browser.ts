@@ -119,6 +119,19 @@ export class Browser {
     this.context = null;
   }
 
+  /** What stands on the screen and what the pages complained of, for the report of a test that failed. */
+  async describe(): Promise<string> {
+    if (!this.context) return 'a browser that is closed';
+    const pages = this.context.pages().map(async (page) => {
+      const words = await page
+        .locator('body')
+        .innerText({ timeout: 2_000 })
+        .catch(() => '(does not answer)');
+      return `${page.url()}\n${words.slice(0, 2_000)}`;
+    });
+    return ['a browser shows', ...(await Promise.all(pages)), 'and said', ...this.errors].join('\n');
+  }
+
   /** `kill -9` of the whole browser, found by its profile folder. */
   async kill(): Promise<void> {
     const gone = new Promise((resolved) => this.running.once('close', resolved));

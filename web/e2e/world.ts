@@ -14,7 +14,7 @@ export interface World {
 
 export const test = base.extend<{ world: World }>({
   // The first argument's pattern is how Playwright finds dependencies; there are none.
-  world: async ({}, provide) => {
+  world: async ({}, provide, info) => {
     const relay = new Relay();
     const browsers: Browser[] = [];
     const terminals: Terminal[] = [];
@@ -34,6 +34,8 @@ export const test = base.extend<{ world: World }>({
           return terminal;
         },
       });
+      if (info.status !== info.expectedStatus)
+        for (const browser of browsers) console.log(await browser.describe());
       const violations = browsers.flatMap((browser) => browser.violations);
       expect(violations, 'the content policy was violated').toEqual([]);
       const strangers = browsers.flatMap((browser) => browser.strangers);

@@ -43,19 +43,19 @@ pub(crate) enum Link {
     Greeted {
         since: Timestamp,
         attempts: u32,
-        nonce: Vec<u8>,
+        nonce: [u8; 32],
     },
     Authenticating {
         since: Timestamp,
         attempts: u32,
-        nonce: Vec<u8>,
+        nonce: [u8; 32],
     },
     Ready(Ready),
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Ready {
-    pub nonce: Vec<u8>,
+    pub nonce: [u8; 32],
     /// The access token this socket was authenticated with runs out then.
     pub expires_at: Timestamp,
     /// An Auth frame is on its way.
@@ -209,7 +209,7 @@ pub(crate) fn next_due(cx: &mut Cx<'_>) -> Outcome<Option<Timestamp>> {
 }
 
 /// Sends Auth when there is a token fresh enough; asks for one otherwise.
-fn authenticate(cx: &mut Cx<'_>, nonce: &[u8]) -> Outcome<bool> {
+fn authenticate(cx: &mut Cx<'_>, nonce: &[u8; 32]) -> Outcome<bool> {
     let Some(jwt) = session::access_token_beyond(cx, RENEW_BEFORE_MS)? else {
         session::want_access_token(cx)?;
         return Ok(false);
@@ -218,7 +218,7 @@ fn authenticate(cx: &mut Cx<'_>, nonce: &[u8]) -> Outcome<bool> {
     let Some(session_id) = session::id(cx)? else {
         return Ok(false);
     };
-    let signature = me.sign_auth(&[nonce, session_id.as_bytes()]);
+    let signature = me.keys.sign_socket(&me.fingerprint, nonce, &session_id);
     let cursor = cx
         .db
         .one("SELECT cursor FROM store_state", [], |row| row.get(0))?
@@ -319,14 +319,14 @@ fn on_hello(cx: &mut Cx<'_>, hello: socket::Hello) -> Outcome<()> {
     let Link::Opening { attempts, .. } = cx.live.link else {
         return Ok(());
     };
-    if hello.nonce.len() != 32 {
+    let Ok(nonce) = hello.nonce.try_into() else {
         return inbox::count(cx, "frame_malformed");
-    }
+    };
     measure_clock(cx, Timestamp(hello.server_time_ms))?;
     cx.live.link = Link::Greeted {
         since: cx.now,
         attempts,
-        nonce: hello.nonce,
+        nonce,
     };
     Ok(())
 }

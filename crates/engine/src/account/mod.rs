@@ -19,7 +19,6 @@ use rusqlite::params;
 use securechat_crypto::account_secret::AccountSecret;
 use securechat_crypto::identity::DeviceKeys;
 use securechat_crypto::seal::OurDevice;
-use securechat_proto::signing::Purpose;
 use securechat_proto::{AccountId, DeviceId, Fingerprint, Timestamp, limits};
 
 /// A clock difference worth telling the person.
@@ -46,13 +45,6 @@ impl Me {
             fingerprint: self.fingerprint,
             keys: &self.keys,
         }
-    }
-
-    /// Signs by the DSK, purpose `auth`.
-    pub fn sign_auth(&self, fields: &[&[u8]]) -> [u8; 64] {
-        self.keys
-            .dsk
-            .sign(Purpose::Auth, &self.fingerprint, &self.device_id, fields)
     }
 }
 

@@ -94,12 +94,9 @@ pub(crate) fn want_access_token(cx: &mut Cx<'_>) -> Outcome<()> {
         }
     };
     let next_hash = sha256(&[&next]);
-    let signature = me.sign_auth(&[
-        b"refresh",
-        session_id.as_bytes(),
-        &sha256(&[&refresh_token]),
-        &next_hash,
-    ]);
+    let signature =
+        me.keys
+            .sign_refresh(&me.fingerprint, &session_id, &refresh_token, &next_hash);
     let body = Refresh {
         session_id,
         refresh_token: refresh_token.to_vec().into(),
@@ -218,13 +215,14 @@ pub(crate) fn begin(cx: &mut Cx<'_>, me: &Me) -> Outcome<NewSession> {
     })
 }
 
-/// Ed25519 by the DSK over `login` || session id || SHA-256(login state or challenge).
+/// `proof`: the login state after a password, or the relay's challenge without one.
 pub(crate) fn login_signature(
     me: &Me,
     session: &NewSession,
     proof: &[u8],
 ) -> securechat_proto::b64::Bytes {
-    me.sign_auth(&[b"login", session.session_id.as_bytes(), &sha256(&[proof])])
+    me.keys
+        .sign_login(&me.fingerprint, &session.session_id, proof)
         .to_vec()
         .into()
 }

@@ -12,7 +12,6 @@ use crate::shell::Topic;
 use crate::store::rows::{int, uint};
 use crate::{conversations, identities, inbox, requests};
 use rusqlite::params;
-use securechat_proto::signing::Purpose;
 use securechat_proto::wire::Message;
 use securechat_proto::wire::socket::{
     Accepted, ClientFrame, DestinationResult, Outcome as Answered, client_frame,
@@ -468,26 +467,24 @@ fn give_up(cx: &mut Cx<'_>, row: &Row) -> Outcome<()> {
     Ok(())
 }
 
-/// The newest counter record the relay holds of this device. A valid one above ours means that another copy of this
-/// store was used in the meantime: it sends nothing old any more.
+/// The newest counter record the relay holds of this device. One that this device signed, but not from this store, means
+/// that another copy of the store was used in the meantime: this one sends nothing any more. It is above ours, or stands
+/// for another request: what a copy seals before it hears of the relay counts on from where it was copied.
 pub(crate) fn on_relay_counter(cx: &mut Cx<'_>, record: &[u8], signature: &[u8]) -> Outcome<()> {
-    let (Some((number, _)), Ok(signature)) = (
-        record.split_first_chunk::<8>(),
-        <[u8; 64]>::try_from(signature),
-    ) else {
+    let me = cx.me()?;
+    let Some(theirs) = <[u8; 64]>::try_from(signature)
+        .ok()
+        .and_then(|signature| me.keys.read_counter(&me.fingerprint, record, &signature))
+    else {
         return Ok(());
     };
-    let me = cx.me()?;
     let ours = uint(cx.db.number("SELECT counter FROM store_state", [])?);
-    if u64::from_be_bytes(*number) > ours
-        && me.keys.dsk.public().verify(
-            Purpose::Counter,
-            &me.fingerprint,
-            &me.device_id,
-            &[record],
-            &signature,
-        )
-    {
+    let remembered = cx.db.one(
+        "SELECT request_hash FROM outbox_counters WHERE counter = ?1",
+        [int(theirs.counter)],
+        |row| row.get::<_, [u8; 32]>(0),
+    )?;
+    if theirs.counter > ours || remembered.is_some_and(|hash| hash != theirs.request_hash) {
         account::set_state(cx, AccountState::StaleCopy)?;
     }
     Ok(())

@@ -14,10 +14,8 @@ use crate::{identities, inbox};
 use rusqlite::params;
 use securechat_crypto::channel::{Kind, Numbering};
 use securechat_crypto::pqxdh::Address;
-use securechat_crypto::primitives::sha256;
 use securechat_crypto::seal::{self, ExpiryClass, Recipient, SealError, Sealed};
 use securechat_proto::account_log::{Freshness, LogHead};
-use securechat_proto::signing::Purpose;
 use securechat_proto::wire::Message;
 use securechat_proto::wire::content::Content;
 use securechat_proto::wire::content::content::Body;
@@ -26,6 +24,8 @@ use securechat_proto::{DeviceId, EnvelopeId, SubmitId, Timestamp, limits};
 
 /// Pause before an open content is looked at again when nothing else wakes it.
 const LOOK_AGAIN_MS: u64 = 5 * limits::MINUTE_MS;
+/// Counters whose requests are remembered: far more than the relay remembers submits.
+const COUNTERS_REMEMBERED: u64 = 4 * limits::SUBMITS_REMEMBERED as u64;
 
 /// Whether this content needs a right to deliver that is not there: only then may others pass it.
 fn waits_for_a_right(cx: &mut Cx<'_>, contact: &Contact, open: &Open) -> Outcome<bool> {
@@ -521,8 +521,7 @@ fn frame(
         ..Submit::default()
     };
     if expiry == ExpiryClass::Durable {
-        let request_hash = sha256(&[&submit.encode_to_vec()]);
-        (submit.counter, submit.counter_signature) = counter(cx, me, &request_hash)?;
+        (submit.counter, submit.counter_signature) = counter(cx, me, &submit.encode_to_vec())?;
     }
     Ok(ClientFrame {
         frame: Some(client_frame::Frame::Submit(submit)),
@@ -530,18 +529,22 @@ fn frame(
     .encode_to_vec())
 }
 
-/// The store counter: number u64 || request hash[32], signed by the DSK. The relay keeps the last one; at connect it
-/// tells whether another copy of this store was used in the meantime.
-fn counter(cx: &mut Cx<'_>, me: &Me, request_hash: &[u8; 32]) -> Outcome<(Vec<u8>, Vec<u8>)> {
+/// The store counter, signed by the DSK. The relay keeps the last one; at connect it tells whether another copy of this
+/// store was used in the meantime ([`super::on_relay_counter`]), which compares it with what is remembered here.
+fn counter(cx: &mut Cx<'_>, me: &Me, request: &[u8]) -> Outcome<(Vec<u8>, Vec<u8>)> {
     let number = uint(cx.db.number("SELECT counter FROM store_state", [])?) + 1;
     cx.db
         .run("UPDATE store_state SET counter = ?1", [int(number)])?;
-    let record = [number.to_be_bytes().as_slice(), request_hash].concat();
-    let signature = me
-        .keys
-        .dsk
-        .sign(Purpose::Counter, &me.fingerprint, &me.device_id, &[&record]);
-    Ok((record, signature.to_vec()))
+    let (record, signature) = me.keys.sign_counter(&me.fingerprint, number, request);
+    cx.db.run(
+        "INSERT OR REPLACE INTO outbox_counters (slot, counter, request_hash) VALUES (?1, ?2, ?3)",
+        params![
+            int(number % COUNTERS_REMEMBERED),
+            int(number),
+            record.request_hash.as_slice()
+        ],
+    )?;
+    Ok((record.encode().to_vec(), signature.to_vec()))
 }
 
 /// Sends an ephemeral content to every device that needs no preparation, outside of the tables: it is worth nothing

@@ -5,10 +5,11 @@ use crate::error::OpenError;
 use rusqlite::{Connection, TransactionBehavior};
 
 /// Step `n` leads from version `n` to `n + 1`. Steps that were released are never edited.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     include_str!("schema/0001_foundation.sql"),
     include_str!("schema/0002_requests.sql"),
     include_str!("schema/0003_shared.sql"),
+    include_str!("schema/0004_counters.sql"),
 ];
 
 /// The schema version this build writes.

@@ -14,7 +14,7 @@ use securechat_engine::api::*;
 use securechat_proto::account_log::{Log, Operation, Recover, Verified};
 use securechat_proto::api::BundleUpload;
 use securechat_proto::wire::socket::Delivery;
-use securechat_proto::{AccountId, EnvelopeId, close_code};
+use securechat_proto::{AccountId, ConversationId, EnvelopeId, close_code};
 
 const DAY_MS: u64 = 86_400_000;
 
@@ -381,6 +381,20 @@ fn a_session_that_was_ended_elsewhere_asks_for_the_password_and_keeps_the_histor
 
 #[test]
 fn a_store_that_went_back_sends_nothing_old() {
+    went_back(|_, _, _| {});
+}
+
+/// What the copy seals before it hears of the relay gets the counters that the original has used by then.
+#[test]
+fn a_store_that_went_back_and_wrote_on_without_the_relay_sends_nothing() {
+    went_back(|world, alice, conversation| {
+        for text in ["one", "two", "three", "four"] {
+            world.text(alice, conversation, text);
+        }
+    });
+}
+
+fn went_back(before_connecting: impl FnOnce(&mut World, usize, ConversationId)) {
     let mut world = World::new();
     let (alice, bob, conversation) = world.friends(true);
     world.cut(alice);
@@ -398,7 +412,11 @@ fn a_store_that_went_back_sends_nothing_old() {
     world.kill(alice);
     std::fs::rename(&copy, &path).unwrap();
     let stored = world.relay.stored;
+    world.cut(alice);
     world.open(alice);
+    before_connecting(&mut world, alice, conversation);
+    world.pass(10_000);
+    world.uncut(alice);
     world.pass(600_000);
     assert_eq!(world.account(alice).state, AccountState::StaleCopy);
     assert_eq!(world.relay.stored, stored, "it submits nothing");

@@ -1,0 +1,7 @@
+-- Which request each of the last counters was signed for. A row is found by its slot, the counter modulo the number of
+-- rows, so that a submit writes one page; lookups happen once a connection.
+CREATE TABLE outbox_counters (
+  slot INTEGER PRIMARY KEY,
+  counter INTEGER NOT NULL,
+  request_hash BLOB NOT NULL
+) STRICT;
