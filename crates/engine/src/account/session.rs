@@ -94,9 +94,9 @@ pub(crate) fn want_access_token(cx: &mut Cx<'_>) -> Outcome<()> {
         }
     };
     let next_hash = sha256(&[&next]);
-    let signature =
-        me.keys
-            .sign_refresh(&me.fingerprint, &session_id, &refresh_token, &next_hash);
+    let signature = me
+        .keys
+        .sign_refresh(&me.fingerprint, &session_id, &refresh_token, &next_hash);
     let body = Refresh {
         session_id,
         refresh_token: refresh_token.to_vec().into(),
