@@ -57,18 +57,17 @@ pub(crate) fn place(cx: &mut Cx<'_>, id: &ContentId) -> Outcome<()> {
         )?;
         return Ok(());
     };
-    let before = cx.db.one(
-        &format!(
-            "SELECT {COLUMNS} FROM messages_rows WHERE conversation_id = ?1 AND device_id = ?2 AND sequence > 0
-               AND sequence < ?3 AND accepted_at IS NOT NULL ORDER BY sequence DESC LIMIT 1"
-        ),
-        params![
-            conversation_id.as_bytes(),
-            device.as_bytes(),
-            int(message.sequence)
-        ],
-        read,
-    )?;
+    let neighbour = |cx: &Cx<'_>, sequence: u64, side: &str| {
+        cx.db.one(
+            &format!(
+                "SELECT {COLUMNS} FROM messages_rows WHERE conversation_id = ?1 AND device_id = ?2 AND sequence > 0
+                   AND accepted_at IS NOT NULL AND sequence {side} LIMIT 1"
+            ),
+            params![conversation_id.as_bytes(), device.as_bytes(), int(sequence)],
+            read,
+        )
+    };
+    let before = neighbour(cx, message.sequence, "< ?3 ORDER BY sequence DESC")?;
     let mut last = before.map(|before| (before.order_at, before.id));
     let mut current = Some(message);
     let mut is_first = true;
@@ -83,18 +82,7 @@ pub(crate) fn place(cx: &mut Cx<'_>, id: &ContentId) -> Outcome<()> {
             params![message.id.as_bytes(), int(at.0)],
         )?;
         last = Some((at, message.id));
-        current = cx.db.one(
-            &format!(
-                "SELECT {COLUMNS} FROM messages_rows WHERE conversation_id = ?1 AND device_id = ?2 AND sequence > 0
-                   AND sequence > ?3 AND accepted_at IS NOT NULL ORDER BY sequence LIMIT 1"
-            ),
-            params![
-                conversation_id.as_bytes(),
-                device.as_bytes(),
-                int(message.sequence)
-            ],
-            read,
-        )?;
+        current = neighbour(cx, message.sequence, "> ?3 ORDER BY sequence")?;
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! What comes back for a submit: acceptance, refusal, a receipt, silence; and what each of them means for a content.
 
-use super::{TRIED_MS, drop_sealed, is_confirmed, prepare, wake_contact};
+use super::{TRIED_MS, drop_sealed, forget_row, is_confirmed, prepare, wake_contact};
 use crate::account;
 use crate::api::{AccountState, ContactId};
 use crate::contacts::{self, Contact};
@@ -240,16 +240,12 @@ fn on_refused(cx: &mut Cx<'_>, row: &Row, submit_id: &SubmitId) -> Outcome<()> {
         _ => {}
     }
     if is_confirmed(&row.kind) && !taken_back {
-        cx.db.run(
-            "UPDATE outbox_contents SET state = 'failed',
-                    sequence = CASE WHEN accepted_at IS NULL THEN 0 ELSE sequence END WHERE row = ?1",
-            [row.row],
-        )?;
+        give_number_back(cx, row, "failed", cx.now)?;
     } else {
         cx.db
             .run("DELETE FROM outbox_contents WHERE row = ?1", [row.row])?;
+        conversations::free_sequences(cx, &row.contact_id)?;
     }
-    conversations::free_sequences(cx, &row.contact_id)?;
     wake_contact(cx, &row.contact_id)?;
     states::set(cx, &row.content_id, "failed_not_accepted")
 }
@@ -283,10 +279,15 @@ fn on_request_refused(cx: &mut Cx<'_>, row: &Row) -> Outcome<()> {
 
 /// Refused as a whole, so nobody has it: it leaves once more, under a number of its own.
 fn reopen(cx: &mut Cx<'_>, row: &Row, due_at: Timestamp) -> Outcome<()> {
+    give_number_back(cx, row, "open", due_at)
+}
+
+/// The number of a content that nobody has is free for another one.
+fn give_number_back(cx: &mut Cx<'_>, row: &Row, state: &str, due_at: Timestamp) -> Outcome<()> {
     cx.db.run(
-        "UPDATE outbox_contents SET state = 'open', due_at = ?2,
+        "UPDATE outbox_contents SET state = ?2, due_at = ?3,
                 sequence = CASE WHEN accepted_at IS NULL THEN 0 ELSE sequence END WHERE row = ?1",
-        params![row.row, int(due_at.0)],
+        params![row.row, state, int(due_at.0)],
     )?;
     conversations::free_sequences(cx, &row.contact_id)
 }
@@ -349,7 +350,8 @@ fn on_later(cx: &mut Cx<'_>, row: &Row, submit_id: &SubmitId) -> Outcome<()> {
     Ok(())
 }
 
-/// A device of the contact confirmed that it has opened this content.
+/// A device of the contact confirmed that it has opened this content. What had been given up arrived after all: nothing
+/// is left to try again.
 pub(crate) fn on_receipt(
     cx: &mut Cx<'_>,
     contact: &Contact,
@@ -357,11 +359,15 @@ pub(crate) fn on_receipt(
     content_id: &ContentId,
 ) -> Outcome<()> {
     let rows = cx.db.all(
-        "SELECT row FROM outbox_contents WHERE content_id = ?1 AND contact_id = ?2",
+        "SELECT row, state = 'failed' FROM outbox_contents WHERE content_id = ?1 AND contact_id = ?2",
         params![content_id.as_bytes(), contact.id.0.as_bytes()],
-        |row| row.get::<_, i64>(0),
+        |row| Ok((row.get::<_, i64>(0)?, row.get::<_, bool>(1)?)),
     )?;
-    for row in rows {
+    for (row, is_given_up) in rows {
+        if is_given_up {
+            forget_row(cx, row)?;
+            continue;
+        }
         cx.db.run(
             "UPDATE outbox_copies SET state = 'received' WHERE row = ?1 AND device_id = ?2",
             params![row, device.as_bytes()],
@@ -386,9 +392,7 @@ fn drop_if_received(cx: &mut Cx<'_>, row: i64) -> Outcome<bool> {
     if copies == 0 || open {
         return Ok(false);
     }
-    drop_sealed(cx, row)?;
-    cx.db
-        .run("DELETE FROM outbox_contents WHERE row = ?1", [row])?;
+    forget_row(cx, row)?;
     Ok(true)
 }
 

@@ -301,11 +301,13 @@ fn forget_contents(cx: &mut Cx<'_>, contact_id: &ContactId, which: &str) -> Outc
         [contact_id.0.as_bytes()],
         |row| row.get::<_, i64>(0),
     )?;
-    for row in rows {
-        drop_sealed(cx, row)?;
-        cx.db
-            .run("DELETE FROM outbox_contents WHERE row = ?1", [row])?;
-    }
+    rows.into_iter().try_for_each(|row| forget_row(cx, row))
+}
+
+fn forget_row(cx: &mut Cx<'_>, row: i64) -> Outcome<()> {
+    drop_sealed(cx, row)?;
+    cx.db
+        .run("DELETE FROM outbox_contents WHERE row = ?1", [row])?;
     Ok(())
 }
 

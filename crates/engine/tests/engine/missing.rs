@@ -125,3 +125,35 @@ fn a_message_without_receipt_is_not_delivered_after_thirty_days() {
         Some(SendState::NotDelivered)
     );
 }
+
+/// The receipt of a message that was given up comes late: it is delivered, and nothing of it waits to be tried again.
+#[test]
+fn a_late_receipt_turns_a_failed_message_into_a_delivered_one() {
+    let mut world = World::new();
+    let (alice, bob, conversation) = world.friends(true);
+    world.pass(60_000);
+    let id = world.text(alice, conversation, "anybody?");
+    // Bob has it, and his network is gone before he says so.
+    world.cut(bob);
+    assert_eq!(world.count(bob, conversation, "anybody?"), 1);
+    world.skip(31 * 86_400_000);
+    assert_eq!(
+        world.state(alice, conversation, id),
+        Some(SendState::NotDelivered)
+    );
+    world.uncut(bob);
+    assert_eq!(
+        world.state(alice, conversation, id),
+        Some(SendState::Delivered)
+    );
+    world.kill(alice);
+    let rows: i64 = world
+        .store(alice)
+        .query_row(
+            "SELECT count(*) FROM outbox_contents WHERE content_id = ?1",
+            [id.0],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(rows, 0);
+}
