@@ -9,7 +9,7 @@ use crate::context::Cx;
 use crate::error::Outcome;
 use crate::shell::{Output, Topic};
 use crate::store::rows::int;
-use crate::{inbox, outbox, prekeys, requests};
+use crate::{identities, inbox, outbox, prekeys, requests, vault};
 use rusqlite::params;
 use securechat_proto::b64::Bytes;
 use securechat_proto::wire::Message;
@@ -364,6 +364,8 @@ fn on_ready(cx: &mut Cx<'_>, frame: socket::Ready) -> Outcome<()> {
             cx.changed(Topic::Account);
             outbox::on_relay_counter(cx, &frame.last_counter, &frame.last_counter_signature)?;
             prekeys::on_connected(cx)?;
+            identities::on_connected(cx)?;
+            vault::on_connected(cx)?;
             outbox::hurry(cx)
         }
         Link::Ready(ready) => {

@@ -36,6 +36,8 @@ pub(crate) struct Live {
     pub unpublished: BTreeMap<DeviceId, Timestamp>,
     /// What an earlier version did not understand was read again in this process.
     pub unsupported_read: bool,
+    /// When the versions of the account's records at the relay were asked for.
+    pub vault_compared_at: Option<Timestamp>,
     /// Local storage was full at the last attempt to write.
     pub read_only: bool,
     pub clock_ahead_ms: i64,

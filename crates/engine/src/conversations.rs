@@ -3,6 +3,7 @@
 //! Knows: which contact a conversation is with. Must never know: how anything is sealed.
 //! A conversation keeps its local id when the contact's identity changes; its name on the wire follows the identity.
 
+use crate::account;
 use crate::api::{
     ChatFilter, ChatItem, ChatsView, ContactId, ConversationView, RefusalCode, Reply, Trust,
 };
@@ -388,22 +389,30 @@ pub(crate) fn one(
         typing: typing(live, id, now),
         draft: row.draft,
         unread: row.unread,
-        cannot_send: cannot_send(live, &contact, &trust),
+        cannot_send: cannot_send(db, live, &contact, &trust)?,
         trust,
     }))
 }
 
 /// Why nothing can be written here. A new identity does not stop writing: the outbox holds what is written.
-fn cannot_send(live: &Live, contact: &Contact, trust: &Trust) -> Option<RefusalCode> {
+fn cannot_send(
+    db: Db<'_>,
+    live: &Live,
+    contact: &Contact,
+    trust: &Trust,
+) -> Outcome<Option<RefusalCode>> {
     if live.read_only {
-        return Some(RefusalCode::StorageFull);
+        return Ok(Some(RefusalCode::StorageFull));
+    }
+    if account::has_ended(db)? {
+        return Ok(Some(RefusalCode::DeviceNotLinked));
     }
     if contact.blocked {
-        return Some(RefusalCode::Blocked);
+        return Ok(Some(RefusalCode::Blocked));
     }
-    match trust {
+    Ok(match trust {
         Trust::Frozen { .. } => Some(RefusalCode::Frozen),
         Trust::NewIdentity { .. } => Some(RefusalCode::NewIdentity),
         Trust::Verified { .. } | Trust::Unverified | Trust::Establishing => None,
-    }
+    })
 }

@@ -3,6 +3,8 @@
 //! Knows: who has which devices, and since when this device has seen it. Must never know: a secret key, a content.
 //! Rules: docs/protocol/account-log.md. Terms run by this device's own clock, never by the relay's.
 
+use crate::account;
+use crate::api::AccountState;
 use crate::context::Cx;
 use crate::error::Outcome;
 use crate::purpose::Purpose;
@@ -163,6 +165,12 @@ pub(crate) fn fetch_if_old(
     }
 }
 
+/// Another device of this account may have written into our own log, or removed this one.
+pub(crate) fn on_connected(cx: &mut Cx<'_>) -> Outcome<()> {
+    let me = cx.me()?;
+    fetch_if_old(cx, me.account_id, me.fingerprint)
+}
+
 /// The relay's answer to [`fetch`].
 pub(crate) fn on_fetched(
     cx: &mut Cx<'_>,
@@ -319,6 +327,9 @@ pub(crate) fn take_in(
         Ok(Advance::Recovered(branch)) => {
             store(cx, account_id, branch)?;
             thaw(cx, fingerprint)?;
+            if is_ours(cx, fingerprint)? {
+                return end_if_removed(cx, fingerprint);
+            }
             contacts::on_devices_changed(cx, fingerprint)?;
             on_held(cx, fingerprint)
         }
@@ -327,16 +338,10 @@ pub(crate) fn take_in(
     }
 }
 
-/// After new entries: a removed device of ours ends this one; a contact's change is one calm line.
+/// After new entries: our own may end this device; a contact's change is one calm line.
 fn on_devices(cx: &mut Cx<'_>, fingerprint: &Fingerprint, before: &State) -> Outcome<()> {
-    let me = cx.me()?;
-    if me.fingerprint == *fingerprint {
-        let removed =
-            log(cx, fingerprint)?.is_some_and(|log| log.state().device(&me.device_id).is_none());
-        if removed {
-            crate::account::set_state(cx, crate::api::AccountState::Removed)?;
-        }
-        return Ok(());
+    if is_ours(cx, fingerprint)? {
+        return end_if_removed(cx, fingerprint);
     }
     let Some(log) = log(cx, fingerprint)? else {
         return Ok(());
@@ -346,6 +351,21 @@ fn on_devices(cx: &mut Cx<'_>, fingerprint: &Fingerprint, before: &State) -> Out
         contacts::on_devices_changed(cx, fingerprint)?;
     }
     on_held(cx, fingerprint)
+}
+
+fn is_ours(cx: &mut Cx<'_>, fingerprint: &Fingerprint) -> Outcome<bool> {
+    Ok(cx.me()?.fingerprint == *fingerprint)
+}
+
+/// A device that its own log no longer names sends nothing any more; what it holds stays readable.
+fn end_if_removed(cx: &mut Cx<'_>, fingerprint: &Fingerprint) -> Outcome<()> {
+    let me = cx.me()?;
+    let removed =
+        log(cx, fingerprint)?.is_some_and(|log| log.state().device(&me.device_id).is_none());
+    if removed {
+        account::set_state(cx, AccountState::Removed)?;
+    }
+    Ok(())
 }
 
 /// Our own log is shorter at the relay (restored from backup): it gets the missing entries again.

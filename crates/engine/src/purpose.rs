@@ -66,6 +66,7 @@ pub(crate) enum Purpose {
     VaultRead {
         name: String,
     },
+    VaultList,
 }
 
 pub(crate) fn on_success(
@@ -108,6 +109,7 @@ pub(crate) fn on_success(
         Purpose::RegisterToken { hash } => contacts::link::on_registered(cx, &hash),
         Purpose::VaultWrite { name, version } => vault::on_written(cx, &name, version),
         Purpose::VaultRead { name } => vault::on_read(cx, &name, body),
+        Purpose::VaultList => vault::on_listed(cx, body),
     }
 }
 
@@ -158,6 +160,7 @@ pub(crate) fn on_failure(
         | Purpose::BundleState
         | Purpose::RegisterToken { .. }
         | Purpose::DropToken { .. }
-        | Purpose::VaultRead { .. } => inbox::count(cx, "request_refused"),
+        | Purpose::VaultRead { .. }
+        | Purpose::VaultList => inbox::count(cx, "request_refused"),
     }
 }

@@ -1,26 +1,26 @@
-//! Encrypted account records at the relay: settings, profile, contacts; written a moment after they changed.
+//! Encrypted account records at the relay: settings, profile, contacts; written a moment after they changed, and read
+//! when another device of this account wrote them.
 //!
 //! Knows: what each record holds and its version. Must never know: anything the relay could read.
 //! Layout of the records: docs/protocol/engine-api.md.
 
+mod people;
 mod shared;
 
-use crate::account::{self, Me, cut_name};
+use crate::account::{self, Me};
 use crate::api::Settings;
-use crate::contacts::{self, COLUMNS, NewContact, Standing};
 use crate::context::Cx;
 use crate::error::{Fault, Outcome};
+use crate::inbox;
 use crate::purpose::Purpose;
 use crate::requests::{self, Request};
 use crate::settings;
 use crate::shell::Method;
 use crate::store::rows::{int, uint};
-use crate::{identities, inbox};
 use rusqlite::params;
 use securechat_crypto::account_secret::Record;
-use securechat_proto::api::{Code, VaultRecord, VaultWrite};
-use securechat_proto::{AccountId, Fingerprint, SessionId, Timestamp, b64, limits};
-use serde::Deserialize;
+use securechat_proto::api::{Code, VaultList, VaultRecord, VaultWrite};
+use securechat_proto::{SessionId, Timestamp, limits};
 use serde_json::Value;
 use shared::Fields;
 
@@ -30,8 +30,10 @@ pub(crate) const CONTACTS: &str = "contacts";
 
 /// Changes of this long are written together.
 const GATHER_MS: u64 = 2 * limits::SECOND_MS;
-/// Contacts in the record: at about 150 bytes each it stays below the relay's limit.
-const CONTACTS_MAX: usize = 2_500;
+/// What other devices wrote is asked for when the socket opens, but not at every short loss of the network.
+const COMPARED_APART_MS: u64 = limits::HOUR_MS;
+/// The request for the versions of all records.
+const LIST: &str = "vault-list";
 
 /// The name of this device in the session list, for own devices only.
 pub(crate) fn seal_name(me: &Me, session_id: &SessionId) -> Outcome<Vec<u8>> {
@@ -77,11 +79,18 @@ pub(crate) fn pump(cx: &mut Cx<'_>) -> Outcome<()> {
         |row| Ok((row.get::<_, String>(0)?, uint(row.get(1)?), row.get::<_, Option<Vec<u8>>>(2)?)),
     )?;
     for (name, version, pending) in due {
-        if !requests::is_open(cx, &key(&name))? {
+        if !is_under_way(cx, &name)? {
             write(cx, &name, version + 1, pending)?;
         }
     }
     Ok(())
+}
+
+/// Reading and writing a record take turns: an answer that is older than what was written meanwhile would undo it.
+fn is_under_way(cx: &Cx<'_>, name: &str) -> Outcome<bool> {
+    Ok(requests::is_open(cx, &key(name))?
+        || requests::is_open(cx, &read_key(name))?
+        || requests::is_open(cx, LIST)?)
 }
 
 pub(crate) fn next_due(cx: &Cx<'_>) -> Outcome<Option<Timestamp>> {
@@ -97,6 +106,68 @@ pub(crate) fn next_due(cx: &Cx<'_>) -> Outcome<Option<Timestamp>> {
 
 fn key(name: &str) -> String {
     format!("vault:{name}")
+}
+
+fn read_key(name: &str) -> String {
+    format!("vault-read:{name}")
+}
+
+/// Asks once a session which records another device has changed since: one small answer when none was.
+pub(crate) fn on_connected(cx: &mut Cx<'_>) -> Outcome<()> {
+    let compared = cx.live.vault_compared_at;
+    if compared.is_some_and(|at| cx.now.since(at) < COMPARED_APART_MS) {
+        return Ok(());
+    }
+    cx.live.vault_compared_at = Some(cx.now);
+    requests::send(cx, Request::get(LIST, Purpose::VaultList, "/v1/vault"))?;
+    Ok(())
+}
+
+/// Reads what is newer at the relay, and writes again what it has lost (restored from a backup). A record that is being
+/// written is left alone: the answer to that says the same.
+pub(crate) fn on_listed(cx: &mut Cx<'_>, body: &[u8]) -> Outcome<()> {
+    let Some(list) = requests::read::<VaultList>(body) else {
+        return Ok(());
+    };
+    for name in [SETTINGS, PROFILE, CONTACTS] {
+        let stored = list.records.iter().find(|record| record.name == name);
+        let stored = stored.map_or(0, |record| record.version);
+        let held = version(cx, name)?;
+        if stored == held || is_under_way(cx, name)? {
+            continue;
+        }
+        if stored > held {
+            ask(cx, name)?;
+        } else {
+            went_back(cx, name, stored)?;
+        }
+    }
+    Ok(())
+}
+
+fn version(cx: &Cx<'_>, name: &str) -> Outcome<u64> {
+    let version = cx
+        .db
+        .number("SELECT version FROM vault_records WHERE name = ?1", [name])?;
+    Ok(uint(version))
+}
+
+fn ask(cx: &mut Cx<'_>, name: &str) -> Outcome<()> {
+    let purpose = Purpose::VaultRead {
+        name: name.to_owned(),
+    };
+    let path = format!("/v1/vault/{name}");
+    requests::send(cx, Request::get(read_key(name), purpose, path))?;
+    Ok(())
+}
+
+/// The relay holds less than it once took: ours stands above whatever it has.
+fn went_back(cx: &mut Cx<'_>, name: &str, version: u64) -> Outcome<()> {
+    cx.db.run(
+        "UPDATE vault_records SET version = ?2, dirty_at = ?3 WHERE name = ?1",
+        params![name, int(version), int(cx.now.0)],
+    )?;
+    Ok(())
 }
 
 /// Seals the record once; a repeat sends the same bytes.
@@ -136,11 +207,11 @@ fn write(cx: &mut Cx<'_>, name: &str, version: u64, pending: Option<Vec<u8>>) ->
 }
 
 /// A record as this device has it. Fields that a later version put into settings and profile stay in them.
-fn contents(cx: &mut Cx<'_>, me: &Me, name: &str) -> Outcome<Vec<u8>> {
+fn contents(cx: &Cx<'_>, me: &Me, name: &str) -> Outcome<Vec<u8>> {
     let record = match name {
         SETTINGS => shared::with(base(cx, name)?, settings_fields(cx)?),
         PROFILE => shared::with(base(cx, name)?, profile_fields(me)),
-        _ => contact_records(cx)?,
+        _ => shared::with(base(cx, name)?, people::record(cx, &base(cx, name)?)?),
     };
     serde_json::to_vec(&record).map_err(|_| Fault::Bug("a record does not serialise"))
 }
@@ -172,37 +243,6 @@ fn base(cx: &Cx<'_>, name: &str) -> Outcome<Fields> {
     Ok(shared::fields(&bytes.unwrap_or_default()))
 }
 
-/// What another device of this account, or a new one after a loss, needs of each contact.
-fn contact_records(cx: &Cx<'_>) -> Outcome<Value> {
-    let all = cx.db.all(
-        &format!("SELECT {COLUMNS} FROM contacts_list ORDER BY added_at DESC, contact_id LIMIT {CONTACTS_MAX}"),
-        [],
-        contacts::read,
-    )?;
-    let records: Vec<Value> = all
-        .iter()
-        .map(|contact| {
-            serde_json::json!({
-                "id": contact.id,
-                "account_id": contact.account_id,
-                "fingerprint": contact.fingerprint,
-                "handle": contact.handle,
-                "display_name": contact.display_name,
-                "nickname": contact.nickname,
-                "favourite": contact.favourite,
-                "listed": contact.listed,
-                "blocked": contact.blocked,
-                "request": contact.standing.name(),
-                "their_token": contact.their_token.map(|token| b64::encode(&token)),
-                "my_token": contact.my_token.map(|token| b64::encode(&token)),
-                "verified_at_ms": contact.verified_at,
-                "added_at_ms": contact.added_at,
-            })
-        })
-        .collect();
-    Ok(serde_json::json!({ "version": 1, "contacts": records }))
-}
-
 /// What was written is what both sides hold from here on.
 pub(crate) fn on_written(cx: &mut Cx<'_>, name: &str, version: u64) -> Outcome<()> {
     let me = cx.me()?;
@@ -216,8 +256,7 @@ pub(crate) fn on_written(cx: &mut Cx<'_>, name: &str, version: u64) -> Outcome<(
             .open(&me.fingerprint, Record::Vault(name), version, &sealed)
             .ok()
     });
-    // Contacts are merged one by one and need no common ground.
-    let base = plain.filter(|_| name != CONTACTS).unwrap_or_default();
+    let base = plain.unwrap_or_default();
     cx.db.run(
         "UPDATE vault_records SET version = ?2, pending = NULL, base = ?3 WHERE name = ?1",
         params![name, int(version), base.as_slice()],
@@ -233,17 +272,7 @@ pub(crate) fn on_write_refused(cx: &mut Cx<'_>, name: &str, code: Code) -> Outco
         params![name, int(cx.now.saturating_add_ms(limits::MINUTE_MS).0)],
     )?;
     if code == Code::Conflict {
-        let path = format!("/v1/vault/{name}");
-        requests::send(
-            cx,
-            Request::get(
-                format!("vault-read:{name}"),
-                Purpose::VaultRead {
-                    name: name.to_owned(),
-                },
-                path,
-            ),
-        )?;
+        ask(cx, name)?;
     }
     Ok(())
 }
@@ -252,6 +281,9 @@ pub(crate) fn on_read(cx: &mut Cx<'_>, name: &str, body: &[u8]) -> Outcome<()> {
     let Some(record) = requests::read::<VaultRecord>(body) else {
         return Ok(());
     };
+    if record.version < version(cx, name)? {
+        return went_back(cx, name, record.version);
+    }
     let me = cx.me()?;
     let opened = me.secret.open(
         &me.fingerprint,
@@ -263,23 +295,35 @@ pub(crate) fn on_read(cx: &mut Cx<'_>, name: &str, body: &[u8]) -> Outcome<()> {
         inbox::count(cx, "vault_refused")?;
         return agree(cx, name, record.version, &[], true);
     };
-    match name {
+    let theirs = shared::fields(&plain);
+    let more = match name {
         CONTACTS => {
-            merge_contacts(cx, &me, &plain)?;
-            agree(cx, name, record.version, &[], true)
+            let base = common(cx, &me, name)?;
+            people::merge(cx, &me, &base, &theirs)?
         }
-        _ => {
-            let theirs = shared::fields(&plain);
-            let merged = merge_fields(cx, &me, name, &theirs)?;
-            agree(cx, name, record.version, &plain, merged != theirs)
-        }
+        _ => merge_fields(cx, &me, name, &theirs)? != theirs,
+    };
+    agree(cx, name, record.version, &plain, more)
+}
+
+/// What both sides knew before: the last common record, or, where there was none and nothing was changed here, ours.
+fn common(cx: &Cx<'_>, me: &Me, name: &str) -> Outcome<Fields> {
+    let base = base(cx, name)?;
+    let is_changed_here = cx.db.exists(
+        "SELECT 1 FROM vault_records WHERE name = ?1 AND (dirty_at IS NOT NULL OR pending IS NOT NULL)",
+        [name],
+    )?;
+    if base.is_empty() && !is_changed_here {
+        return Ok(shared::fields(&contents(cx, me, name)?));
     }
+    Ok(base)
 }
 
 /// The relay's version is ours too; it is written again when we hold more.
 fn agree(cx: &mut Cx<'_>, name: &str, version: u64, base: &[u8], more: bool) -> Outcome<()> {
     cx.db.run(
-        "UPDATE vault_records SET version = max(version, ?2), base = ?3, dirty_at = ?4 WHERE name = ?1",
+        "INSERT INTO vault_records (name, version, base, dirty_at) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (name) DO UPDATE SET version = ?2, base = ?3, dirty_at = ?4",
         params![name, int(version), base, more.then_some(int(cx.now.0))],
     )?;
     Ok(())
@@ -287,7 +331,7 @@ fn agree(cx: &mut Cx<'_>, name: &str, version: u64, base: &[u8], more: bool) -> 
 
 /// Settings and profile: each field keeps the change of whichever device made one; both changed it: ours.
 fn merge_fields(cx: &mut Cx<'_>, me: &Me, name: &str, theirs: &Fields) -> Outcome<Fields> {
-    let mut base = base(cx, name)?;
+    let mut base = common(cx, me, name)?;
     if name == SETTINGS {
         if base.is_empty() {
             // Never synced: what differs from the beginning was chosen here.
@@ -305,84 +349,4 @@ fn merge_fields(cx: &mut Cx<'_>, me: &Me, name: &str, theirs: &Fields) -> Outcom
         account::take_profile(cx, display_name)?;
     }
     Ok(merged)
-}
-
-/// One contact of the record, as [`contact_records`] writes it. What is missing or malformed drops that contact alone.
-#[derive(Deserialize)]
-struct ContactRecord {
-    account_id: AccountId,
-    fingerprint: Fingerprint,
-    handle: String,
-    display_name: String,
-    #[serde(default)]
-    nickname: String,
-    #[serde(default)]
-    favourite: bool,
-    #[serde(default)]
-    blocked: bool,
-    request: String,
-    their_token: Option<String>,
-    my_token: Option<String>,
-    verified_at_ms: Option<Timestamp>,
-}
-
-/// Takes in what another copy of this account wrote: contacts we do not know, and what ours lack. What this device
-/// holds itself is never overwritten: it may be newer, and the record is written again right after.
-fn merge_contacts(cx: &mut Cx<'_>, me: &Me, plain: &[u8]) -> Outcome<()> {
-    let read = shared::fields(plain);
-    let listed = read.get("contacts").and_then(Value::as_array);
-    for value in listed.into_iter().flatten().take(CONTACTS_MAX) {
-        if let Ok(theirs) = serde_json::from_value::<ContactRecord>(value.clone()) {
-            merge_contact(cx, me, &theirs)?;
-        }
-    }
-    Ok(())
-}
-
-fn merge_contact(cx: &mut Cx<'_>, me: &Me, theirs: &ContactRecord) -> Outcome<()> {
-    if theirs.fingerprint == me.fingerprint {
-        return Ok(());
-    }
-    let token = |text: &Option<String>| -> Option<[u8; 16]> {
-        b64::decode(text.as_deref()?)?.as_slice().try_into().ok()
-    };
-    let (their_token, my_token) = (token(&theirs.their_token), token(&theirs.my_token));
-    let contact = match contacts::by_fingerprint(cx.db, &theirs.fingerprint)? {
-        Some(contact) => contact,
-        None => {
-            let Some(standing) = Standing::from(&theirs.request) else {
-                return Ok(());
-            };
-            let new = NewContact {
-                account_id: theirs.account_id,
-                fingerprint: theirs.fingerprint,
-                handle: &theirs.handle,
-                display_name: &theirs.display_name,
-                standing,
-                their_token,
-            };
-            contacts::add(cx, &new)?
-        }
-    };
-    if theirs.request == Standing::Accepted.name() && !contact.is_accepted() {
-        contacts::set_standing(cx, &contact, Standing::Accepted)?;
-    }
-    cx.db.run(
-        "UPDATE contacts_list SET their_token = coalesce(their_token, ?2), my_token = coalesce(my_token, ?3),
-                nickname = CASE WHEN nickname = '' THEN ?4 ELSE nickname END,
-                favourite = max(favourite, ?5), blocked = max(blocked, ?6),
-                verified_at = coalesce(verified_at, ?7)
-         WHERE contact_id = ?1",
-        params![
-            contact.id.0.as_bytes(),
-            their_token.as_ref().map(<[u8; 16]>::as_slice),
-            my_token.filter(|_| !contact.blocked && !theirs.blocked).as_ref().map(<[u8; 16]>::as_slice),
-            cut_name(&theirs.nickname, limits::DISPLAY_NAME_CHARS_MAX),
-            theirs.favourite,
-            theirs.blocked,
-            theirs.verified_at_ms.map(|at| int(at.0)),
-        ],
-    )?;
-    identities::fetch_if_old(cx, contact.account_id, contact.fingerprint)?;
-    contacts::changed(cx, &contact.fingerprint)
 }

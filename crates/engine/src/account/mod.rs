@@ -15,7 +15,6 @@ use crate::error::{Fault, Outcome};
 use crate::shell::Topic;
 use crate::store::rows::{Db, uint};
 use crate::{contacts, outbox, vault};
-use rusqlite::params;
 use securechat_crypto::account_secret::AccountSecret;
 use securechat_crypto::identity::DeviceKeys;
 use securechat_crypto::seal::OurDevice;
@@ -92,6 +91,14 @@ pub(crate) fn set_state(cx: &mut Cx<'_>, state: AccountState) -> Outcome<()> {
     Ok(())
 }
 
+/// Nothing this device writes will ever leave: the log no longer names it, or another copy of its store went on.
+pub(crate) fn has_ended(db: Db<'_>) -> Outcome<bool> {
+    db.exists(
+        "SELECT 1 FROM account_self WHERE state IN ('removed', 'stale_copy')",
+        [],
+    )
+}
+
 fn state_name(state: AccountState) -> &'static str {
     match state {
         AccountState::None => "none",
@@ -114,12 +121,7 @@ fn state_from(name: &str) -> Option<AccountState> {
 pub(crate) fn set_profile(cx: &mut Cx<'_>, display_name: &str) -> Outcome<Answer> {
     cx.me()?;
     let display_name = clean_name(display_name, limits::DISPLAY_NAME_CHARS_MAX)?;
-    cx.db.run(
-        "UPDATE account_self SET display_name = ?1",
-        params![display_name],
-    )?;
-    cx.live.me = None;
-    cx.changed(Topic::Account);
+    store_name(cx, &display_name)?;
     contacts::tell_profile(cx, &display_name)?;
     vault::touch(cx, vault::PROFILE)?;
     Ok(Answer::Now(Reply::Done))
@@ -127,11 +129,12 @@ pub(crate) fn set_profile(cx: &mut Cx<'_>, display_name: &str) -> Outcome<Answer
 
 /// Another device of this account changed the name and told the contacts.
 pub(crate) fn take_profile(cx: &mut Cx<'_>, display_name: &str) -> Outcome<()> {
-    let display_name = cut_name(display_name, limits::DISPLAY_NAME_CHARS_MAX);
-    cx.db.run(
-        "UPDATE account_self SET display_name = ?1",
-        params![display_name],
-    )?;
+    store_name(cx, &cut_name(display_name, limits::DISPLAY_NAME_CHARS_MAX))
+}
+
+fn store_name(cx: &mut Cx<'_>, display_name: &str) -> Outcome<()> {
+    cx.db
+        .run("UPDATE account_self SET display_name = ?1", [display_name])?;
     cx.live.me = None;
     cx.changed(Topic::Account);
     Ok(())

@@ -11,7 +11,7 @@ use crate::context::{Answer, Cx};
 use crate::error::{Fault, Outcome};
 use crate::outbox::{self, NewContent};
 use crate::store::rows::int;
-use crate::{conversations, messages};
+use crate::{conversations, messages, vault};
 use rusqlite::params;
 use securechat_proto::wire::content::content::Body;
 use securechat_proto::wire::content::{Acceptance, Introduction, Text};
@@ -97,18 +97,27 @@ pub(crate) fn decline(cx: &mut Cx<'_>, conversation_id: &ConversationId) -> Outc
     if contact.standing != Standing::Incoming {
         return Err(Fault::refused(RefusalCode::NotFound));
     }
-    conversations::delete_rows(cx, conversation_id)?;
-    cx.db.run(
-        "DELETE FROM conversations_list WHERE conversation_id = ?1",
-        [conversation_id.as_bytes()],
-    )?;
+    forget(cx, &contact)?;
+    vault::touch(cx, vault::CONTACTS)?;
+    Ok(Answer::Now(Reply::Done))
+}
+
+/// Nothing stays of somebody whose request was declined.
+pub(crate) fn forget(cx: &mut Cx<'_>, contact: &Contact) -> Outcome<()> {
+    if let Some(conversation_id) = conversations::of_fingerprint(cx.db, &contact.fingerprint)? {
+        conversations::delete_rows(cx, &conversation_id)?;
+        cx.db.run(
+            "DELETE FROM conversations_list WHERE conversation_id = ?1",
+            [conversation_id.as_bytes()],
+        )?;
+        cx.changed_conversation(conversation_id);
+    }
     cx.db.run(
         "DELETE FROM contacts_list WHERE contact_id = ?1",
         [contact.id.0.as_bytes()],
     )?;
-    cx.changed_conversation(*conversation_id);
     cx.changed(crate::shell::Topic::Account);
-    Ok(Answer::Now(Reply::Done))
+    Ok(())
 }
 
 /// Somebody introduced themselves. Tells the contact, new or known, to whose conversation the first message goes.

@@ -54,11 +54,15 @@ pub(super) fn compare(
     if let (Some(known), Some(contact), Some(own)) =
         (known, contact, identities::log(cx, &me.fingerprint)?)
     {
-        // What they know of our log: behind, and the next content carries the entries.
-        let stored = matches!(
-            own.freshness(&known),
-            Freshness::Same | Freshness::Behind(_)
-        );
+        // What they know of our log: behind, and the next content carries the entries; ahead, and another device of
+        // this account wrote it.
+        let stored = match own.freshness(&known) {
+            Freshness::Same | Freshness::Behind(_) => true,
+            Freshness::ClaimAhead | Freshness::ClaimForks => {
+                identities::fetch_if_old(cx, me.account_id, me.fingerprint)?;
+                false
+            }
+        };
         cx.db.run(
             "UPDATE contacts_list SET known_head = ?2 WHERE contact_id = ?1",
             params![

@@ -1,6 +1,7 @@
 //! What a person does with messages: write, edit, delete, react, read.
 
 use super::{NewRow, at_the_end, insert};
+use crate::account;
 use crate::api::{RefusalCode, Reply};
 use crate::contacts::{self, Contact, Standing};
 use crate::context::{Answer, Cx};
@@ -24,6 +25,9 @@ const EMOJI_BYTES_MAX: usize = 64;
 /// The contact to write to, when writing is possible.
 fn writable(cx: &mut Cx<'_>, conversation_id: &ConversationId) -> Outcome<Contact> {
     cx.me()?;
+    if account::has_ended(cx.db)? {
+        return Err(Fault::refused(RefusalCode::DeviceNotLinked));
+    }
     let contact = contacts::named_by(cx, conversation_id)?;
     if contact.blocked {
         return Err(Fault::refused(RefusalCode::Blocked));

@@ -305,6 +305,64 @@ fn a_device_without_keys_keeps_no_other_waiting() {
     assert_eq!(world.relay.mailboxes[&second.id()].rows.len(), 1);
 }
 
+/// Another device removed this one from the account's log. The relay may go on serving it, so the engine itself stops.
+#[test]
+fn a_device_removed_from_its_own_log_sends_nothing_and_keeps_what_it_has() {
+    for recovered in [false, true] {
+        let mut world = World::new();
+        let (alice, bob, conversation) = world.friends(true);
+        world.text(alice, conversation, "before");
+        world.pass(60_000);
+        let owner = Owner::of(&mut world, alice);
+        let log = owner.log(&world);
+        let second = DeviceKeys::generate().unwrap();
+        let without = if recovered {
+            let recover = Operation::Recover(Box::new(Recover {
+                parent_sequence: 0,
+                parent_hash: log.head().hash,
+                kept: vec![],
+                device: second.record(),
+                recovery: RecoverySecret::generate().unwrap().public(),
+            }));
+            owner
+                .recovery
+                .sign_entry(&log, recover, Some(&second), START)
+        } else {
+            let remove = Operation::RemoveDevice {
+                devices: vec![owner.keys.id()],
+            };
+            let both = owner.add(&log, &second);
+            owner.recovery.sign_entry(&both, remove, None, START)
+        };
+        owner.serve(&mut world, &without.unwrap().log);
+        let stored = world.relay.stored;
+        world.open(alice);
+        world.pass(10 * 60_000);
+        let account = world.account(alice);
+        assert_eq!(
+            (account.state, account.connection),
+            (AccountState::Removed, Connection::Offline)
+        );
+        assert!(world.texts(alice, conversation).contains(&">before".into()));
+        let write = Command::SendText {
+            conversation_id: conversation,
+            text: "after".into(),
+            reply_to: None,
+        };
+        assert_eq!(
+            world.command(alice, write),
+            Err(RefusalCode::DeviceNotLinked)
+        );
+        assert_eq!(
+            world.conversation(alice, conversation).cannot_send,
+            Some(RefusalCode::DeviceNotLinked)
+        );
+        world.pass(10 * 60_000);
+        assert_eq!(world.relay.stored, stored, "it submits nothing");
+        assert_eq!(world.count(bob, conversation, "after"), 0);
+    }
+}
+
 fn owner_of(world: &World, handle: &str) -> Verified<Log> {
     world.relay.accounts[&world.relay.account_of(handle).unwrap()].log()
 }

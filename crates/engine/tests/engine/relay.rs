@@ -314,6 +314,17 @@ impl Relay {
                     problem(409, Code::Conflict)
                 }
             }
+            (Method::Get, ["vault"]) => ok(&VaultList {
+                records: self.accounts[&account]
+                    .vault
+                    .iter()
+                    .map(|(name, (version, body))| VaultInfo {
+                        name: name.clone(),
+                        version: *version,
+                        size_bytes: body.len() as u64,
+                    })
+                    .collect(),
+            }),
             (Method::Get, ["vault", name]) => match self.accounts[&account].vault.get(*name) {
                 Some((version, body)) => ok(&VaultRecord {
                     version: *version,
