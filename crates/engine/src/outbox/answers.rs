@@ -1,8 +1,7 @@
 //! What comes back for a submit: acceptance, refusal, a receipt, silence; and what each of them means for a content.
 
 use super::{TRIED_MS, drop_sealed, forget_row, is_confirmed, prepare, wake_contact};
-use crate::account;
-use crate::api::{AccountState, ContactId};
+use crate::api::ContactId;
 use crate::contacts::{self, Contact};
 use crate::context::Cx;
 use crate::error::Outcome;
@@ -467,29 +466,6 @@ fn give_up(cx: &mut Cx<'_>, row: &Row) -> Outcome<()> {
     } else {
         cx.db
             .run("DELETE FROM outbox_contents WHERE row = ?1", [row.row])?;
-    }
-    Ok(())
-}
-
-/// The newest counter record the relay holds of this device. One that this device signed, but not from this store, means
-/// that another copy of the store was used in the meantime: this one sends nothing any more. It is above ours, or stands
-/// for another request: what a copy seals before it hears of the relay counts on from where it was copied.
-pub(crate) fn on_relay_counter(cx: &mut Cx<'_>, record: &[u8], signature: &[u8]) -> Outcome<()> {
-    let me = cx.me()?;
-    let Some(theirs) = <[u8; 64]>::try_from(signature)
-        .ok()
-        .and_then(|signature| me.keys.read_counter(&me.fingerprint, record, &signature))
-    else {
-        return Ok(());
-    };
-    let ours = uint(cx.db.number("SELECT counter FROM store_state", [])?);
-    let remembered = cx.db.one(
-        "SELECT request_hash FROM outbox_counters WHERE counter = ?1",
-        [int(theirs.counter)],
-        |row| row.get::<_, [u8; 32]>(0),
-    )?;
-    if theirs.counter > ours || remembered.is_some_and(|hash| hash != theirs.request_hash) {
-        account::set_state(cx, AccountState::StaleCopy)?;
     }
     Ok(())
 }

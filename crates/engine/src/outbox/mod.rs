@@ -5,10 +5,12 @@
 //! Bytes: docs/protocol/envelope.md.
 
 mod answers;
+mod counter;
 pub(crate) mod prepare;
 pub(crate) mod sealing;
 
-pub(crate) use answers::{on_accepted, on_receipt, on_relay_counter};
+pub(crate) use answers::{on_accepted, on_receipt};
+pub(crate) use counter::on_relay_counter;
 
 use crate::api::ContactId;
 use crate::contacts::{self, Contact};

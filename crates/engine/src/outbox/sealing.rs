@@ -1,7 +1,7 @@
 //! From an open content to a stored submit: once per device, ratchet state and ciphertext in the same transaction.
 
 use super::prepare::{self, sessions, store_sessions};
-use super::{Open, open_of};
+use super::{Open, counter, open_of};
 use crate::account::Me;
 use crate::contacts::{self, Contact, Standing};
 use crate::context::Cx;
@@ -9,7 +9,7 @@ use crate::conversations;
 use crate::error::{Fault, Outcome};
 use crate::messages::writing::REQUEST_TEXT_BYTES_MAX;
 use crate::messages::{self, states};
-use crate::store::rows::{int, uint};
+use crate::store::rows::int;
 use crate::{identities, inbox};
 use rusqlite::params;
 use securechat_crypto::channel::{Kind, Numbering};
@@ -24,8 +24,6 @@ use securechat_proto::{DeviceId, EnvelopeId, SubmitId, Timestamp, limits};
 
 /// Pause before an open content is looked at again when nothing else wakes it.
 const LOOK_AGAIN_MS: u64 = 5 * limits::MINUTE_MS;
-/// Counters whose requests are remembered: far more than the relay remembers submits.
-const COUNTERS_REMEMBERED: u64 = 4 * limits::SUBMITS_REMEMBERED as u64;
 
 /// Whether this content needs a right to deliver that is not there: only then may others pass it.
 fn waits_for_a_right(cx: &mut Cx<'_>, contact: &Contact, open: &Open) -> Outcome<bool> {
@@ -521,30 +519,13 @@ fn frame(
         ..Submit::default()
     };
     if expiry == ExpiryClass::Durable {
-        (submit.counter, submit.counter_signature) = counter(cx, me, &submit.encode_to_vec())?;
+        (submit.counter, submit.counter_signature) =
+            counter::sign(cx, me, &submit.encode_to_vec())?;
     }
     Ok(ClientFrame {
         frame: Some(client_frame::Frame::Submit(submit)),
     }
     .encode_to_vec())
-}
-
-/// The store counter, signed by the DSK. The relay keeps the last one; at connect it tells whether another copy of this
-/// store was used in the meantime ([`super::on_relay_counter`]), which compares it with what is remembered here.
-fn counter(cx: &mut Cx<'_>, me: &Me, request: &[u8]) -> Outcome<(Vec<u8>, Vec<u8>)> {
-    let number = uint(cx.db.number("SELECT counter FROM store_state", [])?) + 1;
-    cx.db
-        .run("UPDATE store_state SET counter = ?1", [int(number)])?;
-    let (record, signature) = me.keys.sign_counter(&me.fingerprint, number, request);
-    cx.db.run(
-        "INSERT OR REPLACE INTO outbox_counters (slot, counter, request_hash) VALUES (?1, ?2, ?3)",
-        params![
-            int(number % COUNTERS_REMEMBERED),
-            int(number),
-            record.request_hash.as_slice()
-        ],
-    )?;
-    Ok((record.encode().to_vec(), signature.to_vec()))
 }
 
 /// Sends an ephemeral content to every device that needs no preparation, outside of the tables: it is worth nothing
