@@ -112,13 +112,16 @@ test('a new leader is asked again for what is on screen', async () => {
   worker().boots(READY);
   const key = '{"type":"account"}';
   client.queries.subscribe(key, { type: 'account' }, () => {});
-  worker().answers({ kind: 'query', json: '{"type":"not_found"}' });
+  await Promise.resolve();
+  worker().answers({ kind: 'query', json: ['{"type":"not_found"}'] });
   await vi.waitFor(() => expect(client.queries.view(key)).toBeDefined());
   const asked = () => worker().heard.filter((message) => message.type === 'call').length;
   const before = asked();
   worker().boots(READY);
+  await Promise.resolve();
   expect(asked()).toBe(before);
   worker().boots(READY, 2);
+  await Promise.resolve();
   expect(asked()).toBe(before + 1);
 });
 
@@ -126,7 +129,8 @@ test('locking takes every answer off the page', async () => {
   worker().boots(READY);
   const key = '{"type":"account"}';
   client.queries.subscribe(key, { type: 'account' }, () => {});
-  worker().answers({ kind: 'query', json: '{"type":"not_found"}' });
+  await Promise.resolve();
+  worker().answers({ kind: 'query', json: ['{"type":"not_found"}'] });
   await vi.waitFor(() => expect(client.queries.view(key)).toEqual({ type: 'not_found' }));
   worker().boots({ state: 'locked' });
   expect(client.queries.view(key)).toBeUndefined();

@@ -22,8 +22,8 @@ const ACTIVITY_EVERY_MS = 10_000;
 const REFUSED: CommandResult = { type: 'err', refusal: { code: 'internal', retry_after_s: null } };
 
 export class CoreClient {
-  readonly queries = new QueryCache(async (query) => {
-    const result = await this.call({ kind: 'query', query });
+  readonly queries = new QueryCache(async (queries) => {
+    const result = await this.call({ kind: 'query', queries });
     return result.kind === 'query' ? result.json : null;
   });
 

@@ -11,7 +11,8 @@ import type { BootState, VaultResult, VaultState } from './state';
 
 /** What a tab asks for. Only the leader carries it out. */
 export type Call =
-  | { kind: 'query'; query: Query }
+  /** Read in one go, so that what belongs together on the screen is of one moment. */
+  | { kind: 'query'; queries: Query[] }
   | { kind: 'command'; command: Command }
   | { kind: 'focus'; conversationId: ConversationId | null }
   | { kind: 'vault'; operation: VaultOperation };
@@ -31,8 +32,8 @@ export type VaultOperation =
   | { op: 'retry' };
 
 export type CallResult =
-  /** A `View` as the engine wrote it. */
-  | { kind: 'query'; json: string }
+  /** A `View` for each query, as the engine wrote it. */
+  | { kind: 'query'; json: string[] }
   | { kind: 'command'; result: CommandResult }
   | { kind: 'vault'; result: VaultResult }
   | { kind: 'done' }

@@ -1,5 +1,6 @@
 /**
- * The answers that screens show, read again when a topic changes.
+ * The answers that screens show, read again when a topic changes. Whatever is asked for in one moment is read in one go
+ * and drawn once: a message changes the chat list, its conversation and the counts together.
  * Knows views as opaque values; forgets all of them when the vault locks.
  */
 import type { Query } from './generated/Query';
@@ -22,9 +23,11 @@ interface Entry {
 
 export class QueryCache {
   private entries = new Map<string, Entry>();
+  /** Asked for since the last read left. */
+  private due = new Set<Entry>();
 
   /** `read` answers null when the core is not ready; `refreshAll` is called when it is. */
-  constructor(private readonly read: (query: Query) => Promise<string | null>) {}
+  constructor(private readonly read: (queries: Query[]) => Promise<readonly string[] | null>) {}
 
   subscribe(key: string, query: Query, listener: () => void): () => void {
     const entry = this.entry(key, query);
@@ -89,27 +92,22 @@ export class QueryCache {
   private refresh(entry: Entry): void {
     if (entry.reading) return;
     entry.reading = true;
-    entry.stale = false;
-    this.read(entry.query).then(
-      (json) => {
-        entry.reading = false;
-        if (json === null) {
-          entry.stale = true;
-          return;
-        }
-        if (json !== entry.json) {
-          entry.json = json;
-          entry.view = JSON.parse(json) as View;
-          notify(entry);
-        }
-        // A change arrived while this answer was on its way.
-        if (entry.stale && entry.listeners.size > 0) this.refresh(entry);
-      },
-      () => {
-        entry.reading = false;
-        entry.stale = true;
-      },
-    );
+    if (this.due.size === 0) queueMicrotask(() => this.readDue());
+    this.due.add(entry);
+  }
+
+  private readDue(): void {
+    const entries = [...this.due];
+    this.due.clear();
+    for (const entry of entries) entry.stale = false;
+    const take = (answers: readonly string[] | null) => {
+      const drawn = entries.filter((entry, index) => heard(entry, answers?.[index]));
+      drawn.forEach(notify);
+      if (answers === null) return;
+      // A change arrived while these answers were on their way.
+      for (const entry of entries) if (entry.stale && entry.listeners.size > 0) this.refresh(entry);
+    };
+    this.read(entries.map((entry) => entry.query)).then(take, () => take(null));
   }
 
   private dropIdle(): void {
@@ -121,6 +119,16 @@ export class QueryCache {
       idle -= 1;
     }
   }
+}
+
+/** True when the screen has to be drawn again: an equal answer changes nothing. */
+function heard(entry: Entry, json: string | undefined): boolean {
+  entry.reading = false;
+  if (json === undefined) entry.stale = true;
+  if (json === undefined || json === entry.json) return false;
+  entry.json = json;
+  entry.view = JSON.parse(json) as View;
+  return true;
 }
 
 function notify(entry: Entry): void {

@@ -2,6 +2,19 @@
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
+/** Making a formatter costs a hundred times more than using it, and every row of every list uses one. */
+const formatters = new Map<string, Intl.DateTimeFormat>();
+
+function format(ms: number, locale: string, options: Intl.DateTimeFormatOptions): string {
+  const key = `${locale} ${JSON.stringify(options)}`;
+  let formatter = formatters.get(key);
+  if (!formatter) {
+    formatter = new Intl.DateTimeFormat(locale, options);
+    formatters.set(key, formatter);
+  }
+  return formatter.format(ms);
+}
+
 function startOfDay(ms: number): number {
   const date = new Date(ms);
   return new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
@@ -14,7 +27,7 @@ export function daysBetween(earlierMs: number, laterMs: number): number {
 
 /** 18:53 or 6:53 pm, as the language has it. */
 export function formatClock(ms: number, locale: string): string {
-  return new Intl.DateTimeFormat(locale, { timeStyle: 'short' }).format(ms);
+  return format(ms, locale, { timeStyle: 'short' });
 }
 
 /** Time for a list: the clock today, "Yesterday", a weekday this week, else a short date. */
@@ -22,7 +35,7 @@ export function formatListTime(ms: number, nowMs: number, locale: string): strin
   const days = daysBetween(ms, nowMs);
   if (days <= 0) return formatClock(ms, locale);
   if (days === 1) return relativeDay(-1, locale);
-  if (days < 7) return new Intl.DateTimeFormat(locale, { weekday: 'short' }).format(ms);
+  if (days < 7) return format(ms, locale, { weekday: 'short' });
   return formatDate(ms, nowMs, locale);
 }
 
@@ -32,27 +45,27 @@ export function formatDay(ms: number, nowMs: number, locale: string): string {
   if (days === 0) return relativeDay(0, locale);
   if (days === 1) return relativeDay(-1, locale);
   const sameYear = new Date(ms).getFullYear() === new Date(nowMs).getFullYear();
-  return new Intl.DateTimeFormat(locale, {
+  return format(ms, locale, {
     weekday: 'long',
     day: 'numeric',
     month: 'long',
     year: sameYear ? undefined : 'numeric',
-  }).format(ms);
+  });
 }
 
 /** 12 Nov, with the year when it is another one. */
 export function formatDate(ms: number, nowMs: number, locale: string): string {
   const sameYear = new Date(ms).getFullYear() === new Date(nowMs).getFullYear();
-  return new Intl.DateTimeFormat(locale, {
+  return format(ms, locale, {
     day: 'numeric',
     month: 'short',
     year: sameYear ? undefined : 'numeric',
-  }).format(ms);
+  });
 }
 
 /** Date and clock, for details and logs. */
 export function formatMoment(ms: number, locale: string): string {
-  return new Intl.DateTimeFormat(locale, { dateStyle: 'medium', timeStyle: 'short' }).format(ms);
+  return format(ms, locale, { dateStyle: 'medium', timeStyle: 'short' });
 }
 
 /** 84 KB, 1.8 MB. */

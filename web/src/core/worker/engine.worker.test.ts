@@ -129,7 +129,7 @@ test('a follower that is looked at asks a hidden leader to step down, one that i
 test('a follower hands its calls on, and takes the lead when it is free', async () => {
   held = true;
   const say = await tab();
-  say({ type: 'call', id: 4, call: { kind: 'query', query: { type: 'account' } } });
+  say({ type: 'call', id: 4, call: { kind: 'query', queries: [{ type: 'account' }] } });
   expect(said.at(-1)).toMatchObject({ type: 'call', call: { kind: 'query' } });
   held = false;
   queue.shift()?.();
@@ -147,7 +147,7 @@ test('the calls of other tabs are carried out once each', async () => {
     type: 'call',
     from: 'other',
     id: 1,
-    call: { kind: 'query', query: { type: 'account' } },
+    call: { kind: 'query', queries: [{ type: 'account' }] },
   };
   other(call);
   other(call);

@@ -3,7 +3,7 @@ import type { Between, Call, CallResult } from '../messages';
 import { Desk, Follower } from './forward';
 
 const COMMAND: Call = { kind: 'command', command: { type: 'set_profile', display_name: 'Ada' } };
-const QUERY: Call = { kind: 'query', query: { type: 'account' } };
+const QUERY: Call = { kind: 'query', queries: [{ type: 'account' }] };
 const DONE: CallResult = { kind: 'command', result: { type: 'ok', reply: { type: 'done' } } };
 
 beforeEach(() => void vi.useFakeTimers());

@@ -210,7 +210,7 @@ describe('locking', () => {
     expect(tab.restarts).toEqual([{ crashed: false, memory: false, everyone: true }]);
     expect(tab.engine.close).toHaveBeenCalled();
     expect(tab.engine.release_pool).toHaveBeenCalled();
-    expect(await tab.leader.carryOut({ kind: 'query', query: { type: 'account' } }, 'tab')).toEqual({
+    expect(await tab.leader.carryOut({ kind: 'query', queries: [{ type: 'account' }] }, 'tab')).toEqual({
       kind: 'unavailable',
     });
   });

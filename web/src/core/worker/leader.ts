@@ -92,7 +92,9 @@ export class Leader {
     await this.booted;
     switch (call.kind) {
       case 'query':
-        return this.host ? { kind: 'query', json: this.host.query(call.query) } : { kind: 'unavailable' };
+        return this.host
+          ? { kind: 'query', json: call.queries.map((query) => this.host?.query(query) ?? '') }
+          : { kind: 'unavailable' };
       case 'command': {
         if (!this.host) return { kind: 'unavailable' };
         const result = await this.host.command(call.command);

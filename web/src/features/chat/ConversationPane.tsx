@@ -103,9 +103,14 @@ function OpenConversation({
   const canWrite = view.cannot_send === null && !view.blocked && view.request !== 'incoming';
 
   const items = timeline.items;
+  // What rows are given stays the same from message to message: they look up what is shown when they are used.
+  const shown = useRef(items);
+  useEffect(() => {
+    shown.current = items;
+  }, [items]);
   const startTask = useCallback(
     (kind: 'reply' | 'edit', messageId: string) => {
-      const item = items.find((candidate) => candidate.message_id === messageId);
+      const item = shown.current.find((candidate) => candidate.message_id === messageId);
       if (item?.body.type !== 'text') return;
       setTask({
         kind,
@@ -115,7 +120,7 @@ function OpenConversation({
       });
       requestAnimationFrame(() => composer.current?.focus());
     },
-    [items, view.title, _],
+    [view.title, _],
   );
 
   const editLast = () => {
@@ -141,7 +146,7 @@ function OpenConversation({
       edit: (id) => startTask('edit', id),
       remove: (id) => setDeleting(id),
       react: (id, emoji) => {
-        const own = items
+        const own = shown.current
           .find((item) => item.message_id === id)
           ?.reactions.some((reaction) => reaction.from_me && reaction.emoji === emoji);
         void run({ type: 'react', message_id: id, emoji: own ? '' : emoji });
@@ -154,7 +159,7 @@ function OpenConversation({
         toMessage(id);
       },
     }),
-    [startTask, items, run, navigate, conversationId, onCopy, toMessage],
+    [startTask, run, navigate, conversationId, onCopy, toMessage],
   );
 
   const remove = (id: string, forEveryone: boolean) => {

@@ -137,7 +137,10 @@ function Writer({ view, settings, task, composerRef, onTaskDone, onEditLast, onS
   const editing = task?.kind === 'edit';
   const [text, setText] = useState(editing ? task.text : view.draft);
   const saveDraft = useDraft(id, view.draft);
-  const tellTyping = useTyping(id, settings.typingIndicators && view.request === 'none');
+  const { tell: tellTyping, forget: forgetTyping } = useTyping(
+    id,
+    settings.typingIndicators && view.request === 'none',
+  );
 
   const change = (next: string) => {
     setText(next);
@@ -146,21 +149,23 @@ function Writer({ view, settings, task, composerRef, onTaskDone, onEditLast, onS
   };
 
   const send = (written: string) => {
-    tellTyping(false);
     if (task?.kind === 'edit') {
+      tellTyping(false);
       onTaskDone();
       if (written !== task.text)
         void onRun({ type: 'edit_message', message_id: task.messageId, text: written });
       return;
     }
+    // The message says by itself that typing ended; another word ahead of it would only keep it waiting.
+    forgetTyping();
     setText('');
-    saveDraft('', true);
     const replyTo = task?.messageId ?? null;
     onTaskDone();
     void onRun({ type: 'send_text', conversation_id: id, text: written, reply_to: replyTo }).then((sent) => {
       // What was refused at once goes back into the field, so that no written word is lost.
       if (!sent) setText((now) => (now === '' ? written : now));
     });
+    saveDraft('', true);
     onSent();
   };
 
@@ -224,7 +229,10 @@ function useDraft(conversationId: string, kept: string): (text: string, atOnce?:
 }
 
 /** Tells the engine that the person types: at the first key, again every few seconds, and when they stop. */
-function useTyping(conversationId: string, allowed: boolean): (active: boolean) => void {
+function useTyping(
+  conversationId: string,
+  allowed: boolean,
+): { tell: (active: boolean) => void; forget: () => void } {
   const command = useCommand();
   const told = useRef(0);
   const stop = useRef<ReturnType<typeof setTimeout>>(undefined);
@@ -238,14 +246,18 @@ function useTyping(conversationId: string, allowed: boolean): (active: boolean) 
     },
     [command, conversationId],
   );
-  return (active) => {
-    if (!allowed) return;
+  const forget = () => {
     clearTimeout(stop.current);
+    told.current = 0;
+  };
+  const change = (active: boolean) => {
+    if (!allowed) return;
     if (!active) {
       if (told.current > 0) tell(false);
-      told.current = 0;
+      forget();
       return;
     }
+    clearTimeout(stop.current);
     const at = performance.now();
     if (told.current === 0 || at - told.current > TYPING_AGAIN_MS) {
       told.current = at;
@@ -256,6 +268,7 @@ function useTyping(conversationId: string, allowed: boolean): (active: boolean) 
       tell(false);
     }, TYPING_ENDS_MS);
   };
+  return { tell: change, forget };
 }
 
 function Decision({ text, children }: { text: string; children: React.ReactNode }) {

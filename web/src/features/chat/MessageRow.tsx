@@ -11,7 +11,7 @@ import { DaySeparator, SystemLine, UnreadLine } from '../../ui/Lines';
 import { Menu, type MenuEntry } from '../../ui/Menu';
 import { useRefusalText } from '../../ui/refusals';
 import { useBodyText } from './messageText';
-import { isBubble, type Row } from './timeline';
+import { isBubble, isSameRow, type Row } from './timeline';
 
 export interface MessageActions {
   reply: (id: string) => void;
@@ -24,18 +24,7 @@ export interface MessageActions {
   open: (id: string) => void;
 }
 
-export const MessageRow = memo(function MessageRow({
-  row,
-  name,
-  day,
-  unread,
-  focused,
-  found,
-  canWrite,
-  singleKeys,
-  actions,
-  onFocusRow,
-}: {
+interface MessageRowProps {
   row: Row;
   name: string;
   day: string;
@@ -47,7 +36,29 @@ export const MessageRow = memo(function MessageRow({
   singleKeys: boolean;
   actions: MessageActions;
   onFocusRow: (id: string) => void;
-}) {
+}
+
+/** Drawn again only when something in it changed, so that a message costs the same in a long conversation. */
+export const MessageRow = memo(DrawnRow, (before, after) => {
+  const { row, ...others } = after;
+  return (
+    isSameRow(before.row, row) &&
+    (Object.keys(others) as (keyof typeof others)[]).every((name) => before[name] === others[name])
+  );
+});
+
+function DrawnRow({
+  row,
+  name,
+  day,
+  unread,
+  focused,
+  found,
+  canWrite,
+  singleKeys,
+  actions,
+  onFocusRow,
+}: MessageRowProps) {
   const { _, i18n } = useLingui();
   const bodyText = useBodyText(name);
   const tickWord = useTickWord();
@@ -151,7 +162,7 @@ export const MessageRow = memo(function MessageRow({
       </div>
     </div>
   );
-});
+}
 
 function Body({
   row,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { TimelineItem } from '../../core/generated/TimelineItem';
-import { mergeWindow, toRows, type Window } from './timeline';
+import { isSameRow, mergeWindow, toRows, type Window } from './timeline';
 
 const MINUTE = 60_000;
 
@@ -35,6 +35,16 @@ describe('mergeWindow', () => {
     const merged = mergeWindow(span(1, 60, false), span(4, 63));
     expect(ids(merged)).toEqual(Array.from({ length: 63 }, (_, index) => index + 1));
     expect(merged?.has_older).toBe(false);
+  });
+
+  it('makes rows anew only where something changed', () => {
+    const rows = (window: Window | null) => toRows(window?.items ?? [], null, () => true);
+    const [before, fresh] = [span(1, 10), span(2, 11)];
+    fresh.items = fresh.items.map((item) => (item.message_id === 'm5' ? { ...item, from_me: true } : item));
+    const [held, next] = [rows(before), rows(mergeWindow(before, fresh))];
+    const drawn = next.filter((row) => !held.some((one) => isSameRow(one, row)));
+    // The changed one, its neighbours whose group it cut, the one that was the last, and the new one.
+    expect(drawn.map((row) => row.item.message_id)).toEqual(['m4', 'm5', 'm6', 'm10', 'm11']);
   });
 
   it('puts older messages in front', () => {

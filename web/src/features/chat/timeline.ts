@@ -16,6 +16,7 @@ export interface Window {
  */
 export function mergeWindow(shown: Window, fresh: Window): Window | null {
   if (shown.items.length === 0 || fresh.items.length === 0) return fresh;
+  fresh = { ...fresh, items: kept(shown.items, fresh.items) };
   const inFresh = new Set(fresh.items.map((item) => item.message_id));
   const first = shown.items.findIndex((item) => inFresh.has(item.message_id));
   if (first < 0) return null;
@@ -32,6 +33,15 @@ export function mergeWindow(shown: Window, fresh: Window): Window | null {
     has_older: reachesBack ? fresh.has_older : shown.has_older,
     has_newer: reachesOn ? fresh.has_newer : shown.has_newer,
   };
+}
+
+/** `fresh` with the very items of `shown` where nothing changed in them: they need not be drawn again. */
+function kept(shown: readonly TimelineItem[], fresh: readonly TimelineItem[]): readonly TimelineItem[] {
+  const held = new Map(shown.map((item) => [item.message_id, item]));
+  return fresh.map((item) => {
+    const before = held.get(item.message_id);
+    return before && JSON.stringify(before) === JSON.stringify(item) ? before : item;
+  });
 }
 
 export type Position = 'only' | 'start' | 'mid' | 'end';
@@ -75,6 +85,16 @@ export function toRows(
     const position: Position = startsGroup ? (endsGroup ? 'only' : 'start') : endsGroup ? 'end' : 'mid';
     return { item, position, dayStarts, unreadStarts };
   });
+}
+
+/** Rows are made anew for every change; most of them look the same. */
+export function isSameRow(one: Row, other: Row): boolean {
+  return (
+    one.item === other.item &&
+    one.position === other.position &&
+    one.dayStarts === other.dayStarts &&
+    one.unreadStarts === other.unreadStarts
+  );
 }
 
 export function isBubble(item: TimelineItem): boolean {
