@@ -39,8 +39,15 @@ pub enum Command {
         device_name: Option<String>,
     },
     /// Opens a session for the account this store belongs to. On an empty store it tells whether the account exists
-    /// (`device_not_linked`): linking or the recovery kit is needed.
-    LogIn { handle: String, password: String },
+    /// (`device_not_linked`): linking or the recovery kit is needed. `device_name`: as in `SignUp`; without one the
+    /// device keeps the name it has.
+    LogIn {
+        handle: String,
+        password: String,
+        #[serde(default)]
+        #[cfg_attr(test, ts(optional))]
+        device_name: Option<String>,
+    },
     /// Ends the session at the relay. The shell erases the store afterwards when `erase` is set.
     LogOut { erase: bool },
 
@@ -63,7 +70,8 @@ pub enum Command {
     RevokeInviteLink,
     /// "The safety numbers are the same" (true) or "they differ, or I take it back" (false).
     SetVerified { contact_id: ContactId, verified: bool },
-    /// Compares a scanned safety QR with what we hold. Replies `QrChecked`; a match also verifies.
+    /// Compares a scanned safety QR with what we hold. Replies `QrChecked`; a match also verifies. Another text than a
+    /// safety QR's is `invalid`.
     CheckSafetyQr { contact_id: ContactId, payload: String },
     /// "I know that this is a new identity": what was held goes out, under the new keys.
     AcceptNewIdentity { contact_id: ContactId },

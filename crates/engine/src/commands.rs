@@ -23,7 +23,16 @@ pub(crate) fn carry_out(cx: &mut Cx<'_>, command: &Command) -> Outcome<Answer> {
             display_name,
             device_name.as_deref().unwrap_or_default(),
         ),
-        Command::LogIn { handle, password } => log_in::start(cx, handle, password),
+        Command::LogIn {
+            handle,
+            password,
+            device_name,
+        } => log_in::start(
+            cx,
+            handle,
+            password,
+            device_name.as_deref().unwrap_or_default(),
+        ),
         Command::LogOut { erase } => session::log_out(cx, *erase),
         Command::AddContact { by } => finding::add_contact(cx, by),
         Command::AcceptRequest { conversation_id } => requests::accept(cx, conversation_id),

@@ -193,8 +193,12 @@ fn mark(cx: &mut Cx<'_>, contact: &Contact, verified: bool) -> Outcome<()> {
 }
 
 /// Compares a scanned code with what we hold. The scanned head also picks the branch of a contradicted log.
+/// A text that is no safety code at all says nothing about anybody: it is refused as `invalid`.
 pub(crate) fn check_qr(cx: &mut Cx<'_>, id: &ContactId, payload: &str) -> Outcome<Answer> {
     let contact = named(cx, id)?;
+    let code = b64::decode(payload.trim())
+        .and_then(|bytes| QrPayload::decode(&bytes).ok())
+        .ok_or(Fault::refused(RefusalCode::Invalid))?;
     let me = cx.me()?;
     if contact.new_identity_at.is_some() {
         return Err(Fault::refused(RefusalCode::NewIdentity));
@@ -210,13 +214,7 @@ pub(crate) fn check_qr(cx: &mut Cx<'_>, id: &ContactId, payload: &str) -> Outcom
     };
     let mut matches = scanned.our_log != Freshness::ClaimForks;
     if identities::is_frozen(cx.db, &contact.fingerprint)?.is_some() {
-        let head = b64::decode(payload.trim())
-            .and_then(|bytes| QrPayload::decode(&bytes).ok())
-            .map(|qr| qr.shown_by.head);
-        matches &= match head {
-            Some(head) => identities::thaw_by_scan(cx, &contact.fingerprint, &head)?,
-            None => false,
-        };
+        matches &= identities::thaw_by_scan(cx, &contact.fingerprint, &code.shown_by.head)?;
     } else {
         matches &= scanned.their_log != Freshness::ClaimForks;
     }

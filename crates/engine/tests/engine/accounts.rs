@@ -103,7 +103,12 @@ fn sessions_are_renewed_listed_and_ended() {
     let log_in = |password: &str| Command::LogIn {
         handle: "alice".into(),
         password: password.into(),
+        device_name: None,
     };
+    assert_eq!(
+        world.command(alice, log_in("short")),
+        Err(RefusalCode::WrongCredentials)
+    );
     assert_eq!(
         world.command(alice, log_in("wrong password")),
         Err(RefusalCode::WrongCredentials)
@@ -124,6 +129,7 @@ fn another_browser_is_told_that_it_is_not_linked() {
     let log_in = Command::LogIn {
         handle: "alice".into(),
         password: "correct horse".into(),
+        device_name: None,
     };
     assert_eq!(
         world.command(other, log_in),
@@ -144,11 +150,34 @@ fn the_shell_names_the_device() {
     };
     world.command(alice, sign_up).unwrap();
     world.pass(3_000);
-    assert_eq!(world.account(alice).device_name, "Firefox on Linux");
-    world.command(alice, Command::RefreshSessions).unwrap();
-    world.pass(3_000);
-    let View::Sessions(view) = world.query(alice, Query::Sessions) else {
-        panic!("no sessions")
+    let names = |world: &mut World| {
+        world.command(alice, Command::RefreshSessions).unwrap();
+        world.pass(3_000);
+        let View::Sessions(view) = world.query(alice, Query::Sessions) else {
+            panic!("no sessions")
+        };
+        let sessions = view.sessions.into_iter();
+        let names: Vec<String> = sessions.map(|session| session.name).collect();
+        (world.account(alice).device_name, names)
     };
-    assert_eq!(view.sessions[0].name, "Firefox on Linux");
+    let named = |name: &str| (name.to_owned(), vec![name.to_owned()]);
+    assert_eq!(names(&mut world), named("Firefox on Linux"));
+
+    for (given, shown) in [
+        (Some("Edge on Windows"), "Edge on Windows"),
+        (None, "Edge on Windows"),
+        (Some(""), "Edge on Windows"),
+    ] {
+        let log_out = Command::LogOut { erase: false };
+        world.command(alice, log_out).unwrap();
+        world.pass(3_000);
+        let log_in = Command::LogIn {
+            handle: "alice".into(),
+            password: "a password that is long".into(),
+            device_name: given.map(str::to_owned),
+        };
+        world.command(alice, log_in).unwrap();
+        world.pass(3_000);
+        assert_eq!(names(&mut world), named(shown), "{given:?}");
+    }
 }

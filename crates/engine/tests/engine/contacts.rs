@@ -203,6 +203,15 @@ fn safety_numbers_are_equal_and_the_code_verifies() {
     assert_eq!(shown.groups, own.groups);
     assert_eq!(shown.groups.len(), 12);
     let contact_id = world.contact_of(alice, conversation);
+    let garbage = Command::CheckSafetyQr {
+        contact_id,
+        payload: "https://example.org/menu".into(),
+    };
+    assert_eq!(
+        world.command(alice, garbage),
+        Err(RefusalCode::Invalid),
+        "no code of ours says nothing about bob"
+    );
     let wrong = Command::CheckSafetyQr {
         contact_id,
         payload: own.qr,

@@ -420,6 +420,7 @@ fn a_session_that_was_ended_elsewhere_asks_for_the_password_and_keeps_the_histor
     let log_in = Command::LogIn {
         handle: "alice".into(),
         password: "correct horse".into(),
+        device_name: None,
     };
     assert_eq!(world.command(alice, log_in), Ok(Reply::Done));
     world.pass(60_000);

@@ -176,6 +176,7 @@ impl World {
         let command = Command::LogIn {
             handle: name.clone(),
             password: format!("{CANARY} password of {name}"),
+            device_name: None,
         };
         self.command(person, command, Asked::Other)
     }

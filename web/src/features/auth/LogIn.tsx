@@ -7,12 +7,14 @@ import { PasswordField } from '../../ui/PasswordField';
 import { useRefusalText } from '../../ui/refusals';
 import { TextField } from '../../ui/TextField';
 import { AuthLayout } from './AuthLayout';
+import { useDeviceName } from './deviceName';
 import { FormFault } from './SignUp';
 
 /** Opens a session for the account of this browser; says plainly when the account lives elsewhere. */
 export function LogIn({ onDone, back = '/' }: { onDone: () => void; back?: string }) {
   const { _ } = useLingui();
   const command = useCommand();
+  const deviceName = useDeviceName();
   const refusalText = useRefusalText();
   const account = useQuery({ type: 'account' });
   const own = account?.type === 'account' ? account.handle : '';
@@ -29,7 +31,7 @@ export function LogIn({ onDone, back = '/' }: { onDone: () => void; back?: strin
       return;
     }
     setRunning(true);
-    const result = await command({ type: 'log_in', handle, password });
+    const result = await command({ type: 'log_in', handle, password, device_name: deviceName() });
     setRunning(false);
     if (result.type === 'ok') onDone();
     else setFault(refusalText(result.refusal.code, result.refusal.retry_after_s));

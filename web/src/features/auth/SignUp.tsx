@@ -1,13 +1,13 @@
 import { useLingui } from '@lingui/react';
 import { useState, type FormEvent } from 'react';
 import { Link } from 'react-router';
-import { deviceWords } from '../../core/device';
 import { useCommand, useStorage } from '../../core/hooks';
 import { Button } from '../../ui/Button';
 import { PasswordField } from '../../ui/PasswordField';
 import { useRefusalText, type RefusalWord } from '../../ui/refusals';
 import { TextField } from '../../ui/TextField';
 import { AuthLayout } from './AuthLayout';
+import { useDeviceName } from './deviceName';
 
 /** 3 to 32 of a-z, 0-9, `.`, `_`, `-`, starting with a letter; as the relay has it. */
 const HANDLE = /^[a-z][a-z0-9._-]{2,31}$/;
@@ -22,19 +22,13 @@ interface Faults {
 export function SignUp({ onDone }: { onDone: () => void }) {
   const { _ } = useLingui();
   const command = useCommand();
+  const deviceName = useDeviceName();
   const storage = useStorage();
   const refusalText = useRefusalText();
   const [handle, setHandle] = useState('');
   const [password, setPassword] = useState('');
   const [running, setRunning] = useState(false);
   const [faults, setFaults] = useState<Faults>({});
-
-  /** Shown to this person alone, in the list of sessions. */
-  const deviceName = () => {
-    const { browser, system } = deviceWords();
-    if (!browser || !system) return browser ?? system ?? _('auth.someDevice');
-    return _('auth.deviceName', { browser, system });
-  };
 
   const submit = async (event: FormEvent) => {
     event.preventDefault();
