@@ -28,7 +28,7 @@ pub enum Task {
     /// Makes keys and an account. The password comes from SECURECHAT_PASSWORD or standard input.
     Signup(SignUp),
     /// Opens a session again for the account of this store.
-    Login { handle: String },
+    Login(LogIn),
     /// Ends the session.
     Logout {
         /// Also deletes the store: history and keys are gone.
@@ -44,6 +44,8 @@ pub enum Task {
     Send(Send),
     /// Prints what has arrived and marks it read.
     Receive(Receive),
+    /// Prints what arrives and carries out orders from standard input, one JSON object a line both ways.
+    Bot,
     /// Prints a conversation, oldest first.
     History {
         who: String,
@@ -71,6 +73,37 @@ pub struct SignUp {
     /// Name shown to contacts; the handle by default.
     #[arg(long)]
     pub name: Option<String>,
+    #[command(flatten)]
+    pub device: Device,
+}
+
+#[derive(Args)]
+pub struct LogIn {
+    pub handle: String,
+    #[command(flatten)]
+    pub device: Device,
+}
+
+#[derive(Args)]
+pub struct Device {
+    /// What this device is called in the list of sessions, which you alone see; the name of the machine by default.
+    #[arg(long)]
+    pub device_name: Option<String>,
+}
+
+impl Device {
+    pub fn name(self) -> String {
+        self.device_name.unwrap_or_else(|| {
+            let asked = std::process::Command::new("uname").arg("-n").output();
+            let host =
+                asked.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+            let host = host.ok().filter(|host| !host.is_empty());
+            format!(
+                "Terminal on {}",
+                host.as_deref().unwrap_or(std::env::consts::OS)
+            )
+        })
+    }
 }
 
 #[derive(Subcommand)]

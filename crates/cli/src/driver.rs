@@ -1,9 +1,10 @@
 //! The loop around one engine: feeds inputs, carries out outputs, keeps its deadlines.
 
+use crate::failure::Failure;
 use crate::transport::Transport;
 use anyhow::{Context, Result};
 use securechat_engine::Engine;
-use securechat_engine::api::{Command, Query, Refusal, Reply, View};
+use securechat_engine::api::{AccountView, Command, Query, Reply, View};
 use securechat_engine::shell::{CommandResult, Input, Output};
 use securechat_proto::Timestamp;
 use std::collections::BTreeMap;
@@ -21,36 +22,6 @@ pub struct Driver {
     inputs_seen: u64,
     /// Requests without an answer yet.
     requests_open: usize,
-}
-
-/// What a command ended with, seen from a script.
-#[derive(Debug, thiserror::Error)]
-pub enum Failure {
-    #[error("refused: {}", name(.0))]
-    Refused(Refusal),
-    #[error("no answer in time")]
-    TimedOut,
-    #[error("several people are called that: use the handle")]
-    Ambiguous,
-}
-
-impl Failure {
-    /// Stable, for scripts.
-    pub fn code(&self) -> String {
-        match self {
-            Self::Refused(refusal) => name(refusal),
-            Self::TimedOut => "timed_out".to_owned(),
-            Self::Ambiguous => "ambiguous".to_owned(),
-        }
-    }
-}
-
-/// The refusal's code as the engine's views write it.
-fn name(refusal: &Refusal) -> String {
-    match serde_json::to_value(refusal.code) {
-        Ok(serde_json::Value::String(name)) => name,
-        _ => "failed".to_owned(),
-    }
 }
 
 impl Driver {
@@ -78,9 +49,22 @@ impl Driver {
         self.engine.query(query)
     }
 
+    /// None: the store cannot be read.
+    pub fn account(&self) -> Option<AccountView> {
+        match self.query(Query::Account) {
+            View::Account(account) => Some(account),
+            _ => None,
+        }
+    }
+
     /// Nothing waits to be handed to the relay.
     pub fn idle(&self) -> bool {
-        matches!(self.query(Query::Account), View::Account(account) if account.pending == 0)
+        self.account().is_some_and(|account| account.pending == 0)
+    }
+
+    /// Something was asked and is not answered yet.
+    pub fn is_asking(&self) -> bool {
+        self.requests_open > 0
     }
 
     /// The engine asked that its store be deleted.
@@ -105,7 +89,8 @@ impl Driver {
         }
     }
 
-    /// Runs until `done` holds or `patience` is over; true when it held.
+    /// Runs until `done` holds or `patience` is over; true when it held. May be dropped while it waits: what came in
+    /// has been carried out.
     pub async fn until(
         &mut self,
         patience: Duration,

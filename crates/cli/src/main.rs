@@ -3,7 +3,9 @@
 mod arguments;
 mod driver;
 mod exit;
+mod failure;
 mod loadgen;
+mod password;
 mod people;
 mod print;
 mod store;
@@ -12,39 +14,52 @@ mod transport;
 
 use arguments::{Arguments, Task};
 use clap::Parser;
+use failure::Failure;
+use securechat_engine::api::RefusalCode;
 use std::process::ExitCode;
 use std::time::Duration;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    let json = arguments.json;
-    match run(arguments).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            if json {
-                print::line(&exit::json(&error).to_string());
-            } else {
-                eprintln!("securechat-cli: {error:#}");
-            }
-            exit::code(&error)
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() && std::env::args_os().any(|word| word == "--json") => {
+            return failed(&Failure::Usage(error.to_string()).into(), true);
         }
+        Err(error) => error.exit(),
+    };
+    // A bot speaks nothing else.
+    let json = arguments.json || matches!(arguments.task, Task::Bot);
+    match run(arguments, json).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(&error, json),
     }
 }
 
-async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    if let Task::Loadgen(task) = arguments.task {
-        return loadgen::run(task, &transport::server_address(arguments.server)).await;
+fn failed(error: &anyhow::Error, json: bool) -> ExitCode {
+    if json {
+        print::line(&exit::json(error).to_string());
+    } else {
+        eprintln!("securechat-cli: {error:#}");
     }
+    exit::code(error)
+}
+
+async fn run(arguments: Arguments, json: bool) -> anyhow::Result<()> {
     let server = transport::server_address(arguments.server);
+    if let Task::Loadgen(task) = arguments.task {
+        return loadgen::run(task, &server).await;
+    }
     let folder = store::folder(arguments.store)?;
+    let makes_a_store = matches!(arguments.task, Task::Signup(_) | Task::Login(_));
+    if !makes_a_store && !store::exists(&folder) {
+        return Err(Failure::refused(RefusalCode::NoAccount).into());
+    }
     let engine = store::open(&folder)?;
     let mut session = tasks::Session {
         driver: driver::Driver::new(engine, &server)?,
         server,
-        printer: print::Printer {
-            json: arguments.json,
-        },
+        printer: print::Printer { json },
         patience: Duration::from_secs(arguments.patience),
     };
     let result = session.run(arguments.task).await;

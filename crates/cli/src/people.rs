@@ -3,10 +3,11 @@
 //! A handle names one account everywhere. A nickname was chosen by this person. A shown name was chosen by the other
 //! side, so it stands for somebody only where it cannot be taken for a handle.
 
-use crate::driver::{Driver, Failure};
+use crate::driver::Driver;
+use crate::failure::{Failure, not_found};
 use anyhow::Result;
 use securechat_engine::api::{
-    ChatFilter, ChatItem, ContactItem, ContactView, Query, Refusal, RefusalCode, View,
+    ChatFilter, ChatItem, ContactId, ContactItem, ContactView, Query, View,
 };
 use securechat_proto::handle;
 
@@ -30,10 +31,7 @@ pub fn find_request(driver: &Driver, who: &str) -> Result<ContactItem> {
         Some(index) => Some(index),
         None => only(&views, |view| view.item.name == who)?,
     };
-    let index = index.ok_or(Failure::Refused(Refusal {
-        code: RefusalCode::NotFound,
-        retry_after_s: None,
-    }))?;
+    let index = index.ok_or_else(not_found)?;
     Ok(views.swap_remove(index).item)
 }
 
@@ -44,13 +42,34 @@ pub fn requests(driver: &Driver) -> Vec<(ChatItem, ContactView)> {
     }) else {
         return Vec::new();
     };
-    let with_contact = |chat: ChatItem| match driver.query(Query::Contact {
-        contact_id: chat.contact_id,
-    }) {
-        View::Contact(contact) => Some((chat, contact)),
-        _ => None,
+    let with_contact = |chat: ChatItem| {
+        let contact = contact(driver, chat.contact_id)?;
+        Some((chat, contact))
     };
     chats.items.into_iter().filter_map(with_contact).collect()
+}
+
+pub fn contact(driver: &Driver, contact_id: ContactId) -> Option<ContactView> {
+    match driver.query(Query::Contact { contact_id }) {
+        View::Contact(contact) => Some(contact),
+        _ => None,
+    }
+}
+
+/// How a line of text calls somebody. It starts with what nobody else can take, the handle or the first characters of
+/// the identity; the name, which the other side may have chosen, only follows.
+pub fn label(contact: &ContactView) -> String {
+    let (handle, name) = (&contact.item.handle, &contact.item.name);
+    let sure = if handle.is_empty() {
+        format!("?{}", contact.identity_short)
+    } else {
+        format!("@{handle}")
+    };
+    if name.is_empty() || name == handle {
+        sure
+    } else {
+        format!("{sure} ({name})")
+    }
 }
 
 /// Contacts, the blocked ones last.
@@ -62,13 +81,10 @@ fn contacts(driver: &Driver) -> Vec<ContactView> {
         View::Contacts(view) | View::Blocked(view) => view.contacts,
         _ => Vec::new(),
     });
-    let whole = |item: ContactItem| match driver.query(Query::Contact {
-        contact_id: item.contact_id,
-    }) {
-        View::Contact(contact) => Some(contact),
-        _ => None,
-    };
-    items.into_iter().flatten().filter_map(whole).collect()
+    let items = items.into_iter().flatten();
+    items
+        .filter_map(|item| contact(driver, item.contact_id))
+        .collect()
 }
 
 fn choose(who: &str, views: &[ContactView]) -> Result<Option<usize>, Failure> {
@@ -106,7 +122,7 @@ fn only(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use securechat_engine::api::{ContactId, RequestState, Trust};
+    use securechat_engine::api::{RequestState, Trust};
     use securechat_proto::{ConversationId, Timestamp};
 
     fn contact(handle: &str, display_name: &str, nickname: &str) -> ContactView {
@@ -128,7 +144,7 @@ mod tests {
             nickname: nickname.to_owned(),
             devices: 1,
             added_at_ms: Timestamp(0),
-            identity_short: String::new(),
+            identity_short: "3f0a91bc".to_owned(),
         }
     }
 
@@ -151,6 +167,20 @@ mod tests {
             ("Erin", 3),
         ] {
             assert_eq!(chosen(who), Some(index), "{who}");
+        }
+    }
+
+    #[test]
+    fn a_label_starts_with_what_nobody_else_can_take() {
+        for (person, label) in [
+            (contact("bob", "Bob", ""), "@bob (Bob)"),
+            (contact("bob", "bob", ""), "@bob"),
+            (contact("bob", "", ""), "@bob"),
+            (contact("bob", "Bob", "boss"), "@bob (boss)"),
+            (contact("mallory", "me", ""), "@mallory (me)"),
+            (contact("", "@bob", ""), "?3f0a91bc (@bob)"),
+        ] {
+            assert_eq!(super::label(&person), label);
         }
     }
 

@@ -1,8 +1,14 @@
 //! Lines for people, or one JSON object a line for scripts.
+//!
+//! A line of text starts with who wrote it: `me:`, `@handle (name):`, or `--` for what the app itself says. Handles hold
+//! neither spaces nor colons, so no name reads as somebody else's line.
 
+use crate::failure;
+use crate::people;
 use securechat_engine::api::{
-    AccountView, ChatItem, ContactItem, ConversationView, InviteLink, ItemBody, RecoveryKitView,
-    SafetyNumberView, SearchHit, SendState, TimelineItem, Trust,
+    AccountState, AccountView, ChatItem, Connection, ContactView, ConversationView, InviteLink,
+    ItemBody, RecoveryKitView, Refusal, SafetyNumberView, SearchHit, SendState, SystemEvent,
+    TimelineItem, Trust,
 };
 use securechat_proto::ContentId;
 use serde_json::{Value, json};
@@ -16,31 +22,42 @@ pub struct Printer {
 impl Printer {
     pub fn account(&self, account: &AccountView) {
         self.line(&json!({ "account": account }), || {
+            let name = if account.display_name == account.handle {
+                String::new()
+            } else {
+                format!(" ({})", account.display_name)
+            };
+            let requests = if account.requests == 1 {
+                "request"
+            } else {
+                "requests"
+            };
             format!(
-                "{} ({}), {:?}, {} unread",
-                account.handle, account.display_name, account.connection, account.unread
+                "@{}{name}, {}, {} unread, {} {requests}",
+                account.handle,
+                standing(account),
+                account.unread,
+                account.requests
             )
         });
     }
 
-    pub fn contact(&self, contact: &ContactItem) {
-        self.line(&json!({ "contact": contact }), || {
-            format!(
-                "{}  {}  {}",
-                contact.handle,
-                contact.name,
-                trust(&contact.trust)
-            )
+    pub fn contact(&self, contact: &ContactView) {
+        self.line(&json!({ "contact": contact.item }), || {
+            format!("{}  {}", people::label(contact), trust(&contact.item.trust))
         });
     }
 
-    pub fn request(&self, chat: &ChatItem, handle: &str) {
-        self.line(&json!({ "request": chat, "handle": handle }), || {
-            let text = chat
-                .preview
-                .as_ref()
-                .map_or("", |preview| preview.text.as_str());
-            format!("{} (@{handle}): {text}", chat.title)
+    pub fn request(&self, chat: &ChatItem, contact: &ContactView) {
+        let value = json!({
+            "request": chat,
+            "handle": contact.item.handle,
+            "conversation_id": chat.conversation_id,
+        });
+        self.line(&value, || {
+            let preview = chat.preview.as_ref();
+            let text = preview.map_or("", |preview| preview.text.as_str());
+            format!("{}: {text}", people::label(contact))
         });
     }
 
@@ -76,31 +93,26 @@ impl Printer {
 
     pub fn sent(&self, message_id: ContentId, state: Option<&SendState>) {
         self.line(&json!({ "message_id": message_id, "state": state }), || {
-            state.map_or_else(
-                || "queued".to_owned(),
-                |state| format!("{state:?}").to_lowercase(),
-            )
+            state.map_or_else(|| "queued".to_owned(), send_state)
         });
     }
 
-    /// `chat` is what the contact calls itself; scripts go by `handle` and `conversation_id`, which nobody else can take.
-    pub fn message(&self, chat: &str, conversation: &ConversationView, item: &TimelineItem) {
+    /// `who`: [`people::label`] of the other side. Scripts go by `handle` and `conversation_id`, which nobody else can take.
+    pub fn message(&self, who: &str, conversation: &ConversationView, item: &TimelineItem) {
         let value = json!({
-            "chat": chat,
+            "chat": conversation.title,
             "handle": conversation.handle,
             "conversation_id": conversation.conversation_id,
             "message": item,
         });
-        self.line(&value, || {
-            let author = if item.from_me { "me" } else { chat };
-            format!("{author}: {}", body(&item.body))
-        });
+        self.line(&value, || row(item, who));
     }
 
-    pub fn hit(&self, hit: &SearchHit) {
-        self.line(&json!({ "hit": hit }), || {
+    pub fn hit(&self, who: &str, handle: &str, hit: &SearchHit) {
+        self.line(&json!({ "hit": hit, "handle": handle }), || {
             let snippet: String = hit.snippet.iter().map(|part| part.text.as_str()).collect();
-            format!("{}: {snippet}", hit.title)
+            let to = if hit.from_me { "me to " } else { "" };
+            format!("{to}{who}: {snippet}")
         });
     }
 
@@ -149,6 +161,22 @@ fn is_unsafe(c: char) -> bool {
     c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+fn standing(account: &AccountView) -> &'static str {
+    match account.state {
+        AccountState::None => "no account",
+        AccountState::SigningUp => "signing up",
+        AccountState::SignedOut => "signed out",
+        AccountState::Removed => "removed from the account",
+        AccountState::StaleCopy => "an old copy of the store",
+        AccountState::Ready => match account.connection {
+            Connection::Offline => "offline",
+            Connection::Connecting => "connecting",
+            Connection::CatchingUp => "catching up",
+            Connection::Online => "online",
+        },
+    }
+}
+
 fn trust(trust: &Trust) -> &'static str {
     match trust {
         Trust::Verified { .. } => "verified",
@@ -159,26 +187,70 @@ fn trust(trust: &Trust) -> &'static str {
     }
 }
 
-fn body(body: &ItemBody) -> String {
-    match body {
-        ItemBody::Text { text, edited, .. } => {
-            if *edited {
-                format!("{text} (edited)")
-            } else {
-                text.clone()
-            }
+fn send_state(state: &SendState) -> String {
+    let words = match state {
+        SendState::Queued => "queued",
+        SendState::Waiting => "waiting",
+        SendState::Sent => "sent",
+        SendState::Delivered => "delivered",
+        SendState::Read => "read",
+        SendState::NotDelivered => "not delivered",
+        SendState::Failed { code } => {
+            let refusal = Refusal {
+                code: *code,
+                retry_after_s: None,
+            };
+            return format!("failed: {}", failure::words(&refusal));
         }
-        ItemBody::Deleted => "(deleted)".to_owned(),
-        ItemBody::Healing { .. } => "(could not be opened, asking again)".to_owned(),
-        ItemBody::Lost => "(lost)".to_owned(),
-        ItemBody::Unsupported => "(update to see this)".to_owned(),
-        ItemBody::System { event } => format!("({event:?})"),
+    };
+    words.to_owned()
+}
+
+/// A row of a conversation with `who`.
+fn row(item: &TimelineItem, who: &str) -> String {
+    let text = match &item.body {
+        ItemBody::System { event } => return format!("-- {}", said(*event, who)),
+        ItemBody::Text { text, edited, .. } => {
+            let edited = if *edited { " (edited)" } else { "" };
+            &format!("{text}{edited}")
+        }
+        ItemBody::Deleted => "(deleted)",
+        ItemBody::Healing { .. } => "(could not be opened yet: asked for again)",
+        ItemBody::Lost => "(could not be opened and did not come again)",
+        ItemBody::Unsupported => "(needs a newer version of this program)",
+    };
+    let author = if item.from_me { "me" } else { who };
+    format!("{author}: {text}")
+}
+
+/// What the app itself says in a conversation with `who`, from the reader's side.
+fn said(event: SystemEvent, who: &str) -> String {
+    match event {
+        SystemEvent::RequestSent => format!("Your first message asks {who} to accept."),
+        SystemEvent::RequestAccepted => "Request accepted: you can both write.".to_owned(),
+        SystemEvent::DevicesChanged => format!("{who} added or removed a device."),
+        SystemEvent::OldKeys => format!(
+            "The keys of {who} are more than 40 days old: the device was away, or the server holds newer ones back."
+        ),
+        SystemEvent::NewIdentity => format!("{who} has new keys: compare safety numbers."),
+        SystemEvent::NewIdentityAccepted => format!("You accepted the new keys of {who}."),
+        SystemEvent::Verified => format!("You compared safety numbers with {who}."),
+        SystemEvent::VerificationRemoved => format!("{who} is no longer marked as checked."),
+        SystemEvent::Frozen => {
+            format!("Contradicting key records of {who}: sending stopped.")
+        }
+        SystemEvent::Thawed => format!("The key records of {who} agree again."),
+        SystemEvent::Gap => "Messages are missing before this point.".to_owned(),
+        SystemEvent::Blocked => format!("You blocked {who}."),
+        SystemEvent::Unblocked => format!("You unblocked {who}."),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use securechat_engine::api::RefusalCode;
+    use securechat_proto::Timestamp;
 
     #[test]
     fn terminals_get_no_control_characters_from_others() {
@@ -190,5 +262,81 @@ mod tests {
             "{printed:?}"
         );
         assert!(printed.ends_with("text"));
+    }
+
+    #[test]
+    fn people_read_words_and_no_names_of_types() {
+        let at_ms = Timestamp(0);
+        let events = [
+            SystemEvent::RequestSent,
+            SystemEvent::RequestAccepted,
+            SystemEvent::DevicesChanged,
+            SystemEvent::OldKeys,
+            SystemEvent::NewIdentity,
+            SystemEvent::NewIdentityAccepted,
+            SystemEvent::Verified,
+            SystemEvent::VerificationRemoved,
+            SystemEvent::Frozen,
+            SystemEvent::Thawed,
+            SystemEvent::Gap,
+            SystemEvent::Blocked,
+            SystemEvent::Unblocked,
+        ];
+        let bodies = [
+            ItemBody::Text {
+                text: "planned".to_owned(),
+                edited: true,
+                reply_to: None,
+            },
+            ItemBody::Deleted,
+            ItemBody::Healing { asked_at_ms: at_ms },
+            ItemBody::Lost,
+            ItemBody::Unsupported,
+        ];
+        let item = |body| TimelineItem {
+            message_id: ContentId([0; 16]),
+            at_ms,
+            from_me: false,
+            body,
+            state: None,
+            reactions: Vec::new(),
+        };
+        let states = [
+            SendState::Queued,
+            SendState::Waiting,
+            SendState::Sent,
+            SendState::Delivered,
+            SendState::Read,
+            SendState::NotDelivered,
+            SendState::Failed {
+                code: RefusalCode::QuotaExceeded,
+            },
+        ];
+        let trusts = [
+            Trust::Verified { at_ms },
+            Trust::Unverified,
+            Trust::Establishing,
+            Trust::NewIdentity {
+                at_ms,
+                was_verified: true,
+            },
+            Trust::Frozen { at_ms },
+        ];
+        let mut lines: Vec<String> = events.map(|event| said(event, "@bob")).into();
+        lines.extend(bodies.map(|body| row(&item(body), "@bob")));
+        lines.extend(states.iter().map(send_state));
+        lines.extend(trusts.iter().map(|t| trust(t).to_owned()));
+        for line in &lines {
+            let is_words = |word: &str| {
+                word.chars().all(|c| !c.is_lowercase())
+                    || !word.chars().skip(1).any(char::is_uppercase)
+            };
+            assert!(!line.is_empty() && line.split(' ').all(is_words), "{line}");
+            assert!(!line.contains(['{', '_']), "{line}");
+        }
+        let told = lines.len();
+        lines.sort_unstable();
+        lines.dedup();
+        assert_eq!(lines.len(), told, "each says something of its own");
     }
 }

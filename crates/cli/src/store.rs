@@ -7,17 +7,24 @@ use crate::driver::now;
 use anyhow::{Context, Result};
 use securechat_engine::{Engine, Key, OpenError, Store};
 use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// The store did not open; the file is as it was.
+/// The store did not open; the files are as they were.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreFailure {
-    #[error("the store cannot be opened: {0}")]
+    #[error("the store cannot be opened: {}", words(*.0))]
     Open(OpenError),
     #[error("the key file does not hold 32 bytes")]
     Key,
+    /// A fresh key would open nothing and hide that the right one is missing.
+    #[error(
+        "there is a store, but not its key {0}: put the file back, or say by SECURECHAT_STORE_KEY where it is"
+    )]
+    NoKey(String),
+    #[error("the folder or a file of the store")]
+    File(#[from] io::Error),
 }
 
 impl StoreFailure {
@@ -26,7 +33,19 @@ impl StoreFailure {
         match self {
             Self::Open(error) => error.code(),
             Self::Key => "wrong_key",
+            Self::NoKey(_) => "no_key",
+            Self::File(_) => "unreadable",
         }
+    }
+}
+
+fn words(error: OpenError) -> String {
+    match error {
+        OpenError::Locked => {
+            "another securechat-cli has it open; a running `bot` takes orders on its standard input"
+                .to_owned()
+        }
+        error => error.to_string(),
     }
 }
 
@@ -39,17 +58,28 @@ pub fn folder(asked: Option<PathBuf>) -> Result<PathBuf> {
     Ok(Path::new(&home).join(".securechat"))
 }
 
+/// Whether there is something to open in `folder`.
+pub fn exists(folder: &Path) -> bool {
+    database(folder).exists()
+}
+
 /// Opens the store in `folder`, or makes an empty one.
 pub fn open(folder: &Path) -> Result<Engine> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(folder)
-        .context("store folder")?;
-    let key = read_or_make_key(&key_path(folder))?;
-    let path = folder.join("store.db").to_string_lossy().into_owned();
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(|error| anyhow::anyhow!("randomness: {error}"))?;
+        .map_err(StoreFailure::File)?;
+    let key = match read_key(&key_path(folder))? {
+        Some(key) => key,
+        None if exists(folder) => {
+            let missing = key_path(folder).to_string_lossy().into_owned();
+            return Err(StoreFailure::NoKey(missing).into());
+        }
+        None => make_key(&key_path(folder))?,
+    };
+    let path = database(folder).to_string_lossy().into_owned();
+    let seed = random()?;
     let store = Store::File {
         path,
         key: Some(Key::new(key)),
@@ -65,36 +95,50 @@ pub fn erase(folder: &Path) -> Result<()> {
     remove(&key_path(folder))
 }
 
+fn database(folder: &Path) -> PathBuf {
+    folder.join("store.db")
+}
+
 fn key_path(folder: &Path) -> PathBuf {
     std::env::var_os("SECURECHAT_STORE_KEY").map_or_else(|| folder.join("store.key"), PathBuf::from)
 }
 
-fn read_or_make_key(path: &Path) -> Result<[u8; 32]> {
-    let mut key = [0; 32];
-    match fs::File::open(path) {
-        Ok(mut file) => {
-            let mut bytes = Vec::new();
-            file.read_to_end(&mut bytes)?;
-            key = bytes.try_into().map_err(|_| StoreFailure::Key)?;
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            getrandom::fill(&mut key).map_err(|error| anyhow::anyhow!("randomness: {error}"))?;
-            let mut file = OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(path)?;
-            file.write_all(&key)?;
-            file.sync_all()?;
-        }
-        Err(error) => return Err(error).context("key file"),
-    }
+fn read_key(path: &Path) -> Result<Option<[u8; 32]>, StoreFailure> {
+    let file = match fs::File::open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        file => file?,
+    };
+    let mut bytes = Vec::new();
+    // One byte more than a key tells that it is none.
+    file.take(33).read_to_end(&mut bytes)?;
+    let key = bytes.try_into().map_err(|_| StoreFailure::Key)?;
+    Ok(Some(key))
+}
+
+fn make_key(path: &Path) -> Result<[u8; 32]> {
+    let key = random()?;
+    let write = || {
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)?;
+        file.write_all(&key)?;
+        file.sync_all()
+    };
+    write().map_err(StoreFailure::File)?;
     Ok(key)
+}
+
+fn random() -> Result<[u8; 32]> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("randomness: {error}"))?;
+    Ok(bytes)
 }
 
 fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error).context("store file"),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(StoreFailure::File(error).into()),
         _ => Ok(()),
     }
 }

@@ -1,8 +1,10 @@
 //! A person at the terminal: one store, one password, `--json` unless they look themselves.
 
 use serde_json::Value;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 /// Longer than anything here takes on a busy machine.
@@ -82,13 +84,23 @@ impl Person {
         (code, error["code"].as_str().unwrap_or_default().to_owned())
     }
 
-    pub fn exit(&self, task: &[&str]) -> i32 {
-        self.run(true, task).status.code().unwrap_or(-1)
-    }
-
     /// What a person sees.
     pub fn text(&self, task: &[&str]) -> String {
         String::from_utf8(self.run(false, task).stdout).expect("text")
+    }
+
+    /// What a person is told when it does not work.
+    pub fn said(&self, task: &[&str]) -> String {
+        String::from_utf8(self.run(false, task).stderr).expect("text")
+    }
+
+    /// Exit code and lines of a task that is given `text` on standard input, and no password otherwise.
+    pub fn typed(&self, task: &[&str], text: &str) -> (i32, Vec<Value>) {
+        let mut command = self.command(true, task);
+        command.env_remove("SECURECHAT_PASSWORD");
+        let mut running = Running::new(command);
+        running.send(text.as_bytes());
+        running.wait()
     }
 
     /// Repeats a task until one of its lines holds `value` at `pointer`.
@@ -111,19 +123,111 @@ impl Person {
 
     /// A task that goes on by itself.
     pub fn start(&self, task: &[&str]) -> Running {
-        let child = self.command(true, task).stdout(Stdio::piped()).spawn();
-        Running(child.expect("the program"))
+        Running::new(self.command(true, task))
+    }
+
+    /// A Python program that finds `securechat-cli` and is this person.
+    pub fn python(&self, code: &str) -> Running {
+        let program = Path::new(env!("CARGO_BIN_EXE_securechat-cli"));
+        let folder = program.parent().expect("a folder");
+        let path = std::env::var("PATH").unwrap_or_default();
+        let mut command = Command::new("python3");
+        command
+            .args(["-c", code])
+            .env("PATH", format!("{}:{path}", folder.display()))
+            .env("SECURECHAT_SERVER", &self.server)
+            .env("SECURECHAT_STORE", &self.store)
+            .env("SECURECHAT_PASSWORD", &self.password);
+        Running::new(command)
     }
 }
 
-pub struct Running(Child);
+/// A program that runs, with its standard input and one JSON object a line of output; killed when it is dropped.
+pub struct Running {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: Receiver<Value>,
+}
 
 impl Running {
-    /// What it has printed when it ends.
+    fn new(mut command: Command) -> Self {
+        let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut child = spawned.expect("the program");
+        let (sender, output) = channel();
+        let printed = BufReader::new(child.stdout.take().expect("its output"));
+        std::thread::spawn(move || {
+            for line in printed.lines().map_while(Result::ok) {
+                let value = serde_json::from_str(&line).expect("one JSON object a line");
+                if sender.send(value).is_err() {
+                    break;
+                }
+            }
+        });
+        Self {
+            input: child.stdin.take(),
+            child,
+            output,
+        }
+    }
+
+    /// Its next line.
+    #[track_caller]
+    pub fn next(&mut self) -> Value {
+        self.output.recv_timeout(PATIENCE).expect("a line in time")
+    }
+
+    /// Its next line with this key; what comes before it is skipped.
+    #[track_caller]
+    pub fn line(&mut self, key: &str) -> Value {
+        loop {
+            let line = self.next();
+            assert!(line.get("error").is_none(), "{line}");
+            if line.get(key).is_some() {
+                return line;
+            }
+        }
+    }
+
+    pub fn order(&mut self, order: &Value) {
+        self.write(order.to_string().as_bytes());
+    }
+
+    /// One line of input.
+    pub fn write(&mut self, line: &[u8]) {
+        self.send(&[line, b"\n"].concat());
+    }
+
+    fn send(&mut self, bytes: &[u8]) {
+        let input = self.input.as_mut().expect("an open input");
+        input.write_all(bytes).expect("somebody reads");
+    }
+
+    /// Ends its input; what it still prints, when it ends well.
+    #[track_caller]
+    pub fn end(self) -> Vec<Value> {
+        let (code, lines) = self.wait();
+        assert_eq!(code, 0, "{lines:?}");
+        lines
+    }
+
+    /// What it has printed when it ends by itself.
+    #[track_caller]
     pub fn lines(self) -> Vec<Value> {
-        let output = self.0.wait_with_output().expect("an end");
-        assert!(output.status.success());
-        lines(&output.stdout)
+        self.end()
+    }
+
+    fn wait(mut self) -> (i32, Vec<Value>) {
+        drop(self.input.take());
+        let lines = self.output.iter().collect();
+        let status = self.child.wait().expect("an end");
+        (status.code().unwrap_or(-1), lines)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::person::Person;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 pub struct Server {
@@ -13,6 +13,11 @@ pub struct Server {
 
 impl Server {
     pub fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// With further settings.
+    pub fn with(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let mut child = Command::new(binary())
             .args([
@@ -29,6 +34,7 @@ impl Server {
             .current_dir(folder.path())
             .env("OPAQUE_MEMORY_KIB", "8192")
             .env_remove("DATABASE_URL")
+            .envs(settings.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -43,6 +49,14 @@ impl Server {
             address,
             folder,
         }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     pub fn address(&self) -> &str {

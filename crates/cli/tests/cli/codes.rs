@@ -1,0 +1,256 @@
+//! Every row of the table of exit codes in `docs/cli.md`.
+
+use crate::{friends, server::Server};
+use serde_json::Value;
+
+/// Needs somebody who is signed in; with it, the tasks that only need an account in the store.
+const ONLINE: [&[&str]; 13] = [
+    &["status"],
+    &["receive"],
+    &["receive", "--follow"],
+    &["bot"],
+    &["send", "bob", "x"],
+    &["contact", "add", "bob"],
+    &["contact", "requests"],
+    &["contact", "accept", "bob"],
+    &["contact", "decline", "bob"],
+    &["contact", "block", "bob"],
+    &["contact", "unblock", "bob"],
+    &["contact", "link"],
+    &["contact", "add", "--link", "x"],
+];
+const LOCAL: [&[&str]; 7] = [
+    &["history", "bob"],
+    &["search", "hello"],
+    &["contact", "list"],
+    &["verify", "bob"],
+    &["kit"],
+    &["kit", "--check", "????"],
+    &["logout"],
+];
+
+#[test]
+fn without_an_account_every_task_says_so_and_makes_no_store() {
+    let server = Server::start();
+    let nobody = server.person("nobody");
+    for task in ONLINE.iter().chain(&LOCAL) {
+        assert_eq!(nobody.refused(task), (3, "no_account".into()), "{task:?}");
+    }
+    assert!(!nobody.store().exists(), "a mistyped folder stays away");
+    // A store that was made for a sign-up which did not work is no account either.
+    let short = server.with_password(&nobody, "short");
+    assert_eq!(
+        short.refused(&["signup", "nobody"]),
+        (2, "password_too_short".into())
+    );
+    for task in ONLINE.iter().chain(&LOCAL) {
+        assert_eq!(nobody.refused(task), (3, "no_account".into()), "{task:?}");
+    }
+    assert_eq!(
+        nobody.said(&["status"]),
+        "securechat-cli: there is no account in this store yet: `signup HANDLE` makes one (no_account)\n"
+    );
+}
+
+#[test]
+fn signed_out_one_reads_and_is_told_to_log_in_for_the_rest() {
+    let server = Server::start();
+    let (alice, bob) = friends(&server);
+    alice.done(&["logout"]);
+    for task in ONLINE {
+        assert_eq!(
+            alice.refused(task),
+            (3, "password_needed".into()),
+            "{task:?}"
+        );
+    }
+    assert!(alice.said(&["send", "bob", "x"]).contains("login"));
+    assert!(alice.text(&["status"]).contains("signed out"));
+    assert!(!alice.done(&["history", "bob"]).is_empty());
+    assert_eq!(alice.done(&["contact", "list"]).len(), 1);
+    assert_eq!(alice.done(&["search", "hello"]).len(), 1);
+    assert_eq!(alice.done(&["verify", "bob"]).len(), 1);
+    alice.done(&["login", "alice"]);
+    bob.done(&["send", "alice", "the last word"]);
+    alice.eventually(&["receive"], "/message/body/text", "the last word");
+    assert_eq!(
+        bob.text(&["receive"]),
+        "@alice (Alice of the Hill): hello bob\n",
+        "nothing was queued"
+    );
+}
+
+#[test]
+fn what_is_typed_wrong_is_told_apart_from_what_is_refused() {
+    let server = Server::start();
+    let (alice, _bob) = friends(&server);
+    let other = server.person("other");
+    // 2: the arguments are wrong, whatever the state.
+    for task in [
+        &["frobnicate"][..],
+        &["send", "bob"],
+        &["contact", "add"],
+        &["history", "bob", "--limit", "many"],
+        &["contact", "add", "bob", "--link", "x"],
+        &["verify", "bob", "--same", "--differs"],
+        &["receive", "--count", "-1"],
+    ] {
+        assert_eq!(alice.refused(task), (2, "usage".into()), "{task:?}");
+    }
+    let long = "x".repeat(17_000);
+    for task in [&["signup", "NOT A HANDLE"][..], &["login", "no"]] {
+        assert_eq!(
+            other.refused(task),
+            (2, "handle_invalid".into()),
+            "{task:?}"
+        );
+    }
+    for (task, name) in [
+        (&["contact", "add", "no"][..], "handle_invalid"),
+        (&["contact", "add", "--link", "garbage"], "invalid"),
+        (&["verify", "bob", "--qr", "garbage"], "invalid"),
+        (&["kit", "--check", "????"], "invalid"),
+        (&["send", "bob", ""], "invalid"),
+        (&["send", "bob", &long], "too_long"),
+    ] {
+        assert_eq!(alice.refused(task), (2, name.into()), "{task:?}");
+    }
+    assert_eq!(
+        alice.at("ftp://example.org").refused(&["status"]),
+        (2, "invalid_address".into())
+    );
+    let wrong = |password| server.with_password(&other, password);
+    let endless = "x".repeat(300);
+    for password in ["", "short", &endless] {
+        assert_eq!(
+            wrong(password).refused(&["signup", "other"]),
+            (2, "password_too_short".into())
+        );
+    }
+
+    // 3: what log-in refuses, whatever is wrong with the password.
+    for password in ["", "short", "not the password"] {
+        assert_eq!(
+            wrong(password).refused(&["login", "alice"]),
+            (3, "wrong_credentials".into())
+        );
+    }
+    assert_eq!(
+        other.refused(&["login", "alice"]),
+        (3, "device_not_linked".into())
+    );
+
+    // 4: understood, and refused.
+    for (task, name) in [
+        (&["signup", "alice"][..], "account_exists"),
+        (&["login", "bob"], "account_exists"),
+        (&["contact", "add", "alice"], "own_account"),
+        (&["contact", "add", "nobody-here"], "not_found"),
+        (&["contact", "accept", "nobody-here"], "not_found"),
+        (&["contact", "block", "nobody-here"], "not_found"),
+        (&["send", "nobody-here", "x"], "not_found"),
+        (&["send", "Nobody At All", "x"], "not_found"),
+        (&["history", "nobody-here"], "not_found"),
+        (&["verify", "nobody-here"], "not_found"),
+    ] {
+        assert_eq!(alice.refused(task), (4, name.into()), "{task:?}");
+    }
+    assert_eq!(
+        other.refused(&["signup", "alice"]),
+        (4, "handle_taken".into())
+    );
+    alice.done(&["contact", "block", "bob"]);
+    assert_eq!(alice.refused(&["send", "bob", "x"]), (4, "blocked".into()));
+}
+
+#[test]
+fn a_server_that_does_not_answer_keeps_nobody_waiting_for_long() {
+    let server = Server::start();
+    let (alice, _bob) = friends(&server);
+    let away = alice.at("http://127.0.0.1:9");
+    for task in [
+        &["status"][..],
+        &["receive"],
+        &["bot"],
+        &["contact", "requests"],
+        &["contact", "add", "carol"],
+        &["send", "bob", "waits"],
+    ] {
+        let task = [task, &["--patience", "1"]].concat();
+        let (code, name) = away.refused(&task);
+        assert_eq!(code, 5, "{task:?}: {name}");
+        assert!(["timed_out", "offline"].contains(&name.as_str()), "{name}");
+    }
+    assert!(away.text(&["history", "bob"]).ends_with("me: waits\n"));
+}
+
+#[test]
+fn a_code_of_another_identity_is_no_typing_mistake() {
+    let server = Server::start();
+    let (alice, bob) = friends(&server);
+    let qr = |lines: Vec<Value>| {
+        let code = lines[0]["safety_number"]["qr"].as_str();
+        code.expect("a code").to_owned()
+    };
+    let own = qr(alice.done(&["verify", "bob"]));
+    assert_eq!(
+        alice.refused(&["verify", "bob", "--qr", &own]),
+        (7, "new_identity".into())
+    );
+    assert!(
+        alice
+            .said(&["verify", "bob", "--qr", "garbage"])
+            .contains("no safety code")
+    );
+    assert!(
+        alice
+            .said(&["verify", "bob", "--qr", &own])
+            .contains("another identity")
+    );
+    let trust = &alice.done(&["verify", "bob"])[0]["safety_number"]["trust"]["type"];
+    assert_eq!(trust, "unverified");
+    let theirs = qr(bob.done(&["verify", "alice"]));
+    let checked = alice.done(&["verify", "bob", "--qr", &theirs]);
+    assert_eq!(checked[0]["safety_number"]["trust"]["type"], "verified");
+}
+
+#[test]
+fn a_store_that_does_not_open_is_explained_and_left_as_it_was() {
+    let server = Server::start();
+    let (alice, _bob) = friends(&server);
+    let (database, key) = (
+        alice.store().join("store.db"),
+        alice.store().join("store.key"),
+    );
+    let kept = std::fs::read(&key).expect("a key");
+
+    std::fs::remove_file(&key).expect("removed");
+    let before = std::fs::read(&database).expect("a database");
+    for task in [
+        &["history", "bob"][..],
+        &["signup", "alice"],
+        &["login", "alice"],
+    ] {
+        assert_eq!(alice.refused(task), (6, "no_key".into()), "{task:?}");
+    }
+    assert!(alice.said(&["history", "bob"]).contains("store.key"));
+    assert!(!key.exists(), "a fresh key would hide that one is missing");
+    assert_eq!(std::fs::read(&database).expect("a database"), before);
+
+    std::fs::write(&key, [1; 32]).expect("written");
+    assert_eq!(alice.refused(&["history", "bob"]), (6, "wrong_key".into()));
+    std::fs::write(&key, b"short").expect("written");
+    assert_eq!(alice.refused(&["history", "bob"]), (6, "wrong_key".into()));
+    std::fs::write(&key, kept).expect("written");
+    assert!(!alice.done(&["history", "bob"]).is_empty());
+
+    let mut bot = alice.start(&["bot"]);
+    bot.line("account");
+    assert_eq!(alice.refused(&["history", "bob"]), (6, "locked".into()));
+    assert!(alice.said(&["history", "bob"]).contains("bot"));
+    assert!(bot.end().is_empty());
+
+    let meant = server.person("file");
+    std::fs::write(meant.store(), "no folder").expect("written");
+    assert_eq!(meant.refused(&["signup", "file"]).0, 6);
+}
