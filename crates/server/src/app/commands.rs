@@ -1,14 +1,16 @@
 //! The command line of the server.
 
-use super::config::{self, Environment};
+use super::config::{self, Environment, Problems};
+use super::data::{self, Lock};
 use super::serve::serve;
 use super::{DIRECTORY, open_directory};
 use crate::mailbox;
-use crate::platform::Rng;
 use crate::platform::config::{Listen, Storage};
+use crate::platform::db::sqlite::{durability, open_file};
 use crate::platform::db::{Directory, RoomMigrations};
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::{Parser, Subcommand, ValueEnum};
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use tracing_subscriber::EnvFilter;
@@ -98,7 +100,9 @@ fn start_log(environment: &Environment) {
     let filter = EnvFilter::try_new(environment.get("LOG").unwrap_or("info"))
         .unwrap_or_else(|_| EnvFilter::new("info"));
     let is_json = environment.get("LOG_FORMAT") == Some("json");
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_ansi(may_colour(environment, std::io::stderr().is_terminal()))
+        .with_writer(std::io::stderr);
     tracing_subscriber::registry()
         .with(filter)
         .with(filter_fn(may_be_logged))
@@ -111,6 +115,11 @@ fn start_log(environment: &Environment) {
         .init();
 }
 
+/// Colours are for eyes: a file or a pipe gets none, nor does anybody who set NO_COLOR (no-color.org).
+fn may_colour(environment: &Environment, is_terminal: bool) -> bool {
+    is_terminal && environment.get("NO_COLOR").is_none()
+}
+
 /// Below `info` only our own words: libraries then write down whole frames and statements, and with them tokens.
 fn may_be_logged(line: &tracing::Metadata<'_>) -> bool {
     *line.level() <= tracing::Level::INFO || line.target().starts_with("securechat")
@@ -118,13 +127,18 @@ fn may_be_logged(line: &tracing::Metadata<'_>) -> bool {
 
 async fn migrate(direction: Direction, data: &Path) -> Result<()> {
     let storage = config::storage(&Environment::read(), data)?;
-    if let Storage::Files(folder) = &storage {
-        config::make_data_folder(folder)?;
-    }
+    // A schema does not change under a running server.
+    let _lock = match &storage {
+        Storage::Files(folder) => {
+            data::prepare(folder)?;
+            Some(Lock::take(folder).await?)
+        }
+        Storage::Memory | Storage::Postgres(_) => None,
+    };
     move_schema(direction, &open_directory(&storage).await?, DIRECTORY).await?;
     // The mailboxes have a file of their own on SQLite, and stand in the same database on PostgreSQL.
     let mailboxes = match &storage {
-        Storage::Files(folder) => Directory::file(&folder.join("mailbox.db"))?,
+        Storage::Files(folder) => Directory::file(&folder.join(data::MAILBOX_FILE))?,
         Storage::Memory | Storage::Postgres(_) => open_directory(&storage).await?,
     };
     move_schema(direction, &mailboxes, &[mailbox::MIGRATIONS]).await?;
@@ -144,22 +158,33 @@ async fn move_schema(
     Ok(())
 }
 
+/// Tells everything that is wrong at once, whatever was wrong before it.
 async fn check(data: &Path) -> Result<()> {
     let environment = Environment::read();
-    let mut problems: Vec<String> = Vec::new();
-    match config::config(&environment, data) {
-        Ok(settings) => match check_storage(&settings.storage).await {
+    let Problems(mut problems) = config::config(&environment, data)
+        .map(drop)
+        .err()
+        .unwrap_or_default();
+    // A storage that cannot be read from the settings is among the problems already.
+    match config::storage(&environment, data) {
+        Ok(Storage::Memory) => println!("storage: memory; nothing survives a stop"),
+        Ok(Storage::Files(folder)) => check_folder(&folder, &mut problems),
+        Ok(storage @ Storage::Postgres(_)) => match check_postgres(&storage).await {
             Ok(durable) => println!("{durable}"),
             Err(error) => problems.push(format!("{error:#}")),
         },
-        Err(error) => problems.push(format!("{error:#}")),
+        Err(_) => {}
     }
-    problems.extend(config::secret_file_problem(&environment, data));
-    let has_secret = environment.get("SECRET_KEY").is_some() || data.join("secret.key").exists();
-    if !has_secret {
-        println!("secret: made in {} at the first start", data.display());
-    } else if let Err(error) = config::secrets(&environment, data, &Rng::system()) {
-        problems.push(format!("{error:#}"));
+    for path in data::readable_by_others(data) {
+        problems.push(format!(
+            "{} can be read by others; make it mode 600, or let `serve` do it",
+            path.display()
+        ));
+    }
+    match config::given_secrets(&environment, data) {
+        Ok(Some(_)) => {}
+        Ok(None) => println!("secret: made in {} at the first start", data.display()),
+        Err(Problems(wrong)) => problems.extend(wrong),
     }
     for problem in &problems {
         println!("problem: {problem}");
@@ -171,32 +196,56 @@ async fn check(data: &Path) -> Result<()> {
     bail!("{} problem(s)", problems.len());
 }
 
-/// Says what survives a crash of the machine.
-async fn check_storage(storage: &Storage) -> Result<String> {
-    match storage {
-        Storage::Memory => Ok("storage: memory; nothing survives a stop".into()),
-        Storage::Files(folder) if !folder.exists() => Ok(format!(
+/// Whether the folder can be written, and what its databases promise when they are opened.
+fn check_folder(folder: &Path, problems: &mut Vec<String>) {
+    if !folder.exists() {
+        println!(
             "storage: SQLite, made in {} at the first start",
             folder.display()
-        )),
-        Storage::Files(folder) => {
-            let probe = folder.join(".write-check");
-            std::fs::write(&probe, b"")
-                .with_context(|| format!("{} cannot be written", folder.display()))?;
-            std::fs::remove_file(&probe)?;
-            Ok(format!(
-                "storage: SQLite in {} (WAL, synchronous=FULL): what was acknowledged survives a power loss",
-                folder.display()
-            ))
+        );
+        return;
+    }
+    let probe = folder.join(".write-check");
+    let written = std::fs::write(&probe, b"").and_then(|()| std::fs::remove_file(&probe));
+    if let Err(error) = written {
+        problems.push(format!("{} cannot be written: {error}", folder.display()));
+    }
+    for name in [data::DIRECTORY_FILE, data::MAILBOX_FILE] {
+        let path = folder.join(name);
+        if !path.exists() {
+            println!("storage: SQLite, {name} is made at the first start");
+            continue;
         }
-        Storage::Postgres(_) => {
-            let directory = open_directory(storage).await?;
-            if let Directory::Postgres(_) = &directory {
-                directory.query("SELECT 1", vec![]).await?;
-            }
-            Ok("storage: PostgreSQL (fsync, synchronous_commit, full_page_writes on): what was acknowledged survives \
-                a power loss"
-                .into())
+        match open_file(&path).and_then(|opened| durability(&opened)) {
+            Ok(found) => println!(
+                "storage: SQLite, {name} ({found}): what was acknowledged survives a power loss"
+            ),
+            Err(error) => problems.push(format!("{}: {error}", path.display())),
         }
+    }
+    match data::is_in_use(folder) {
+        Ok(true) => println!("server: one works on {}", folder.display()),
+        Ok(false) => println!("server: none works on {}", folder.display()),
+        Err(error) => problems.push(format!("{}: {error:#}", folder.display())),
+    }
+}
+
+async fn check_postgres(storage: &Storage) -> Result<String> {
+    let directory = open_directory(storage).await?;
+    directory.query("SELECT 1", vec![]).await?;
+    Ok("storage: PostgreSQL (fsync, synchronous_commit, full_page_writes on): what was acknowledged survives a power loss"
+        .into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_are_for_terminals_whose_owner_wants_them() {
+        let (plain, without) = (Environment::of(&[]), Environment::of(&[("NO_COLOR", "1")]));
+        assert!(may_colour(&plain, true));
+        assert!(!may_colour(&plain, false));
+        assert!(!may_colour(&without, true));
     }
 }

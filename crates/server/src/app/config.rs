@@ -1,5 +1,6 @@
-//! Settings of a running server: environment (with `.env` below it) and the files of the data folder.
+//! Settings of a running server: environment (with `.env` below it) and the secret in the data folder.
 
+use super::data::{self, SECRET_FILE};
 use crate::platform::config::{Config, RETENTION_DAYS_MAX, STRETCHING, Storage};
 use crate::platform::limits::{Rate, Rates};
 use crate::platform::{Rng, Secrets};
@@ -8,11 +9,7 @@ use axum::http::HeaderValue;
 use securechat_proto::api::Stretching;
 use securechat_proto::{b64, opaque};
 use std::collections::BTreeMap;
-use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
-
-const SECRET_FILE: &str = "secret.key";
+use std::path::Path;
 
 /// Variables by name: the process's own first, then those of a `.env` file in the working folder.
 pub struct Environment(BTreeMap<String, String>);
@@ -36,7 +33,7 @@ impl Environment {
     }
 
     #[cfg(test)]
-    fn of(variables: &[(&str, &str)]) -> Self {
+    pub(super) fn of(variables: &[(&str, &str)]) -> Self {
         Self(
             variables
                 .iter()
@@ -54,6 +51,28 @@ impl Environment {
     }
 }
 
+/// Everything that is wrong with the settings, a line each.
+#[derive(Debug, Default, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub struct Problems(pub Vec<String>);
+
+impl Problems {
+    /// The value of a good setting; what is wrong with a bad one is noted.
+    fn note<T>(&mut self, setting: Result<T>) -> Option<T> {
+        setting
+            .map_err(|error| self.0.push(format!("{error:#}")))
+            .ok()
+    }
+
+    fn or<T>(self, value: T) -> Result<T, Self> {
+        if self.0.is_empty() {
+            Ok(value)
+        } else {
+            Err(self)
+        }
+    }
+}
+
 /// Where the server keeps what it keeps: PostgreSQL when DATABASE_URL says so, else files in `data`.
 pub fn storage(environment: &Environment, data: &Path) -> Result<Storage> {
     match environment.get("DATABASE_URL") {
@@ -68,40 +87,63 @@ pub fn storage(environment: &Environment, data: &Path) -> Result<Storage> {
 }
 
 /// The configuration of this installation.
-pub fn config(environment: &Environment, data: &Path) -> Result<Config> {
-    let cors_origins = environment
-        .get("CORS_ORIGINS")
-        .unwrap_or_default()
-        .split(',')
-        .map(str::trim)
-        .filter(|origin| !origin.is_empty())
-        .map(|origin| HeaderValue::try_from(origin).context("CORS_ORIGINS: not an origin"))
-        .collect::<Result<_>>()?;
-    let sign_up_open = match environment.get("SIGN_UP") {
-        None | Some("open") => true,
-        Some("closed") => false,
-        Some(_) => bail!("SIGN_UP is open or closed"),
-    };
-    let trusted_proxies = environment
-        .get("TRUSTED_PROXIES")
-        .map_or(Ok(0), str::parse)
-        .context("TRUSTED_PROXIES: the number of proxies in front")?;
-    Ok(Config {
+///
+/// # Errors
+/// All that is wrong, not only the first.
+pub fn config(environment: &Environment, data: &Path) -> Result<Config, Problems> {
+    let mut problems = Problems::default();
+    let mut rates = problems.note(rates(environment)).unwrap_or_default();
+    if let Some(sign_ups) = problems.note(sign_ups(environment)).flatten() {
+        rates.sign_ups_per_network = sign_ups;
+    }
+    let config = Config {
         name: environment
             .get("SERVER_NAME")
             .unwrap_or("SecureChat")
             .chars()
             .take(64)
             .collect(),
-        storage: storage(environment, data)?,
-        sign_up_open,
-        cors_origins,
-        trusted_proxies,
-        stretching: stretching(environment)?,
-        retention_days: retention_days(environment)?,
-        rates: rates(environment)?,
+        storage: problems
+            .note(storage(environment, data))
+            .unwrap_or(Storage::Memory),
+        sign_up_open: problems.note(sign_up_open(environment)).unwrap_or(false),
+        cors_origins: cors_origins(environment)
+            .filter_map(|origin| problems.note(origin))
+            .collect(),
+        trusted_proxies: problems.note(trusted_proxies(environment)).unwrap_or(0),
+        stretching: problems.note(stretching(environment)).unwrap_or(STRETCHING),
+        retention_days: problems
+            .note(retention_days(environment))
+            .unwrap_or(RETENTION_DAYS_MAX),
+        rates,
         ..Config::default()
-    })
+    };
+    problems.or(config)
+}
+
+fn sign_up_open(environment: &Environment) -> Result<bool> {
+    match environment.get("SIGN_UP") {
+        None | Some("open") => Ok(true),
+        Some("closed") => Ok(false),
+        Some(_) => bail!("SIGN_UP is open or closed"),
+    }
+}
+
+fn cors_origins(environment: &Environment) -> impl Iterator<Item = Result<HeaderValue>> {
+    environment
+        .get("CORS_ORIGINS")
+        .unwrap_or_default()
+        .split(',')
+        .map(str::trim)
+        .filter(|origin| !origin.is_empty())
+        .map(|origin| HeaderValue::try_from(origin).context("CORS_ORIGINS: not an origin"))
+}
+
+fn trusted_proxies(environment: &Environment) -> Result<usize> {
+    environment
+        .get("TRUSTED_PROXIES")
+        .map_or(Ok(0), str::parse)
+        .context("TRUSTED_PROXIES: the number of proxies in front")
 }
 
 /// `OPAQUE_MEMORY_KIB` is what guessing one password costs whoever steals the records; load runs take the least.
@@ -136,84 +178,70 @@ fn retention_days(environment: &Environment) -> Result<u32> {
     Ok(days)
 }
 
-/// `RATE_LIMITS=off` is for load runs and closed networks; SIGN_UPS_PER_HOUR counts by network.
+/// `RATE_LIMITS=off` is for load runs and closed networks.
 fn rates(environment: &Environment) -> Result<Rates> {
-    let mut rates = match environment.get("RATE_LIMITS") {
-        None | Some("on") => Rates::default(),
-        Some("off") => Rates::unlimited(),
+    match environment.get("RATE_LIMITS") {
+        None | Some("on") => Ok(Rates::default()),
+        Some("off") => Ok(Rates::unlimited()),
         Some(_) => bail!("RATE_LIMITS is on or off"),
-    };
-    if let Some(text) = environment.get("SIGN_UPS_PER_HOUR") {
-        let burst = text.parse().context("SIGN_UPS_PER_HOUR: a number")?;
-        rates.sign_ups_per_network = Rate {
-            burst,
-            period_s: 3600,
-        };
     }
-    Ok(rates)
 }
 
-/// Makes the data folder, readable by its owner only.
-pub fn make_data_folder(data: &Path) -> Result<()> {
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(data)
-        .with_context(|| format!("cannot make the data folder {}", data.display()))
+/// `SIGN_UPS_PER_HOUR` counts by network.
+fn sign_ups(environment: &Environment) -> Result<Option<Rate>> {
+    let Some(text) = environment.get("SIGN_UPS_PER_HOUR") else {
+        return Ok(None);
+    };
+    let burst = text.parse().context("SIGN_UPS_PER_HOUR: a number")?;
+    Ok(Some(Rate {
+        burst,
+        period_s: 3600,
+    }))
 }
 
 /// SECRET_KEY from the environment, else from the data folder, where it is made when missing.
 pub fn secrets(environment: &Environment, data: &Path, rng: &Rng) -> Result<Secrets> {
-    let old = environment
-        .get("SECRET_KEY_OLD")
-        .map(|text| parse_secret("SECRET_KEY_OLD", text))
-        .transpose()?;
-    let current = match environment.get("SECRET_KEY") {
-        Some(text) => parse_secret("SECRET_KEY", text)?,
-        None => secret_file(data, rng)?,
-    };
-    Ok(Secrets::new(current, old))
+    if let Some(given) = given_secrets(environment, data)? {
+        return Ok(given);
+    }
+    data::make(data)?;
+    let secret: [u8; 32] = rng.bytes();
+    data::write_new(&data.join(SECRET_FILE), b64::encode(&secret).as_bytes())?;
+    given_secrets(environment, data)?.context("the secret is gone again")
 }
 
-fn secret_file(data: &Path, rng: &Rng) -> Result<[u8; 32]> {
+/// The secret that is there already; none before the first start.
+pub fn given_secrets(environment: &Environment, data: &Path) -> Result<Option<Secrets>, Problems> {
+    let mut problems = Problems::default();
+    let given = |name: &str| {
+        environment
+            .get(name)
+            .map(|text| parse_secret(name, text))
+            .transpose()
+    };
+    let old = problems.note(given("SECRET_KEY_OLD")).flatten();
+    let current = match environment.get("SECRET_KEY") {
+        Some(_) => given("SECRET_KEY"),
+        None => secret_file(data),
+    };
+    let current = problems.note(current).flatten();
+    problems.or(current.map(|current| Secrets::new(current, old)))
+}
+
+fn secret_file(data: &Path) -> Result<Option<[u8; 32]>> {
     let path = data.join(SECRET_FILE);
     if !path.exists() {
-        make_data_folder(data)?;
-        let secret: [u8; 32] = rng.bytes();
-        let made = std::fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path);
-        let mut file = made.with_context(|| format!("cannot make {}", path.display()))?;
-        file.write_all(b64::encode(&secret).as_bytes())?;
-        file.sync_all()?;
-        std::fs::File::open(data)?.sync_all()?;
+        return Ok(None);
     }
     let text = std::fs::read_to_string(&path)
         .with_context(|| format!("cannot read {}", path.display()))?;
-    parse_secret(SECRET_FILE, text.trim())
+    parse_secret(SECRET_FILE, text.trim()).map(Some)
 }
 
 /// 32 bytes, base64url.
 fn parse_secret(name: &str, text: &str) -> Result<[u8; 32]> {
     b64::decode_array(text.trim_end_matches('='))
         .with_context(|| format!("{name} must be 32 bytes as base64url (43 characters)"))
-}
-
-/// What `check` says about the secret's file: its path, and whether others may read it.
-pub fn secret_file_problem(environment: &Environment, data: &Path) -> Option<String> {
-    let path: PathBuf = data.join(SECRET_FILE);
-    if environment.get("SECRET_KEY").is_some() || !path.exists() {
-        return None;
-    }
-    let mode = std::fs::metadata(&path).ok()?.permissions().mode() & 0o777;
-    (mode & 0o077 != 0).then(|| {
-        format!(
-            "{} can be read by others (mode {mode:o}); make it 600",
-            path.display()
-        )
-    })
 }
 
 #[cfg(test)]
@@ -227,12 +255,11 @@ mod tests {
         let first = secrets(&environment, folder.path(), &rng).expect("made");
         let second = secrets(&environment, folder.path(), &rng).expect("read");
         assert_eq!(*first.key("jwt"), *second.key("jwt"));
-        let mode = std::fs::metadata(folder.path().join(SECRET_FILE))
-            .expect("the file")
-            .permissions()
-            .mode();
+        let path = folder.path().join(SECRET_FILE);
+        let mode = std::os::unix::fs::PermissionsExt::mode(
+            &std::fs::metadata(path).expect("the file").permissions(),
+        );
         assert_eq!(mode & 0o777, 0o600);
-        assert_eq!(secret_file_problem(&environment, folder.path()), None);
     }
 
     #[test]
@@ -255,5 +282,36 @@ mod tests {
         }
         let short = Environment::of(&[("SECRET_KEY", "short")]);
         assert!(secrets(&short, Path::new("data"), &Rng::system()).is_err());
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_told_at_once() {
+        let wrong = [
+            ("DATABASE_URL", "mysql://host"),
+            ("SIGN_UP", "maybe"),
+            ("CORS_ORIGINS", "https://fine.example, \u{7f}"),
+            ("TRUSTED_PROXIES", "-1"),
+            ("OPAQUE_MEMORY_KIB", "1024"),
+            ("RETENTION_DAYS", "31"),
+            ("RATE_LIMITS", "sometimes"),
+            ("SIGN_UPS_PER_HOUR", "many"),
+            ("SECRET_KEY", "short"),
+            ("SECRET_KEY_OLD", "shorter"),
+        ];
+        let environment = Environment::of(&wrong);
+        let Problems(mut told) = config(&environment, Path::new("data")).expect_err("problems");
+        told.extend(
+            given_secrets(&environment, Path::new("data"))
+                .map(drop)
+                .expect_err("problems")
+                .0,
+        );
+        assert_eq!(told.len(), wrong.len(), "{told:?}");
+        for (name, _) in wrong {
+            assert!(
+                told.iter().any(|line| line.contains(name)),
+                "{name}: {told:?}"
+            );
+        }
     }
 }

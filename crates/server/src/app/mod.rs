@@ -4,6 +4,7 @@
 
 pub mod commands;
 mod config;
+mod data;
 mod devices;
 mod docs;
 mod guard;
@@ -132,7 +133,7 @@ struct Rooms {
 async fn open_directory(storage: &Storage) -> Result<Directory, BuildError> {
     let directory = match storage {
         Storage::Memory => Directory::memory()?,
-        Storage::Files(folder) => Directory::file(&folder.join("directory.db"))?,
+        Storage::Files(folder) => Directory::file(&folder.join(data::DIRECTORY_FILE))?,
         Storage::Postgres(url) => Directory::postgres(url)?,
     };
     if let Directory::Postgres(database) = &directory {

@@ -1,9 +1,10 @@
 //! `securechat serve`: listeners, the line that says where they are, and a graceful stop.
 
 use super::config::{self, Environment};
+use super::data::{self, Lock};
 use super::listen::{Patience, serve_connections};
 use super::{App, Assets, build, metrics};
-use crate::platform::config::Listen;
+use crate::platform::config::{Listen, Storage};
 use crate::platform::{Clock, Rng};
 use anyhow::{Context, Result};
 use axum_server::Handle;
@@ -23,10 +24,15 @@ pub async fn serve(data: &Path, listen: Listen) -> Result<()> {
     // From here on a signal stops gracefully; whoever was told that we are ready may send one at once.
     let asked = StopAsked::listen()?;
     let environment = Environment::read();
-    config::make_data_folder(data)?;
+    let settings = config::config(&environment, data)?;
+    data::prepare(data)?;
+    // Until the process ends. Several nodes over one PostgreSQL may share a folder: it holds their secret only.
+    let _lock = match &settings.storage {
+        Storage::Files(folder) => Some(Lock::take(folder).await?),
+        Storage::Memory | Storage::Postgres(_) => None,
+    };
     let rng = Rng::system();
     let secrets = config::secrets(&environment, data, &rng)?;
-    let settings = config::config(&environment, data)?;
     let assets = match &listen.web {
         Some(folder) => {
             Some(Assets::from_folder(folder).with_context(|| folder.display().to_string())?)

@@ -92,7 +92,10 @@ impl From<super::db::Error> for ApiError {
                     retry_after_s: Some(5),
                 }
             }
-            Error::Statement(_) | Error::Shape(_) | Error::Migration { .. } => {
+            Error::Statement(_)
+            | Error::Shape(_)
+            | Error::NotDurable(_)
+            | Error::Migration { .. } => {
                 tracing::error!(%error, "directory statement failed");
                 Code::Internal.into()
             }

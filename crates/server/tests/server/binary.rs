@@ -3,6 +3,7 @@
 use crate::support::socket::Client;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
@@ -21,24 +22,7 @@ fn serve(data: &Path) -> Running {
 }
 
 fn serve_with(data: &Path, more: &[&str]) -> Running {
-    let mut child = Command::new(BINARY)
-        .args([
-            "serve",
-            "--listen",
-            "127.0.0.1:0",
-            "--metrics-listen",
-            "127.0.0.1:0",
-            "--ready-fd",
-            "1",
-            "--data",
-        ])
-        .arg(data)
-        .args(more)
-        .env("LOG", "trace")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the server");
+    let mut child = command(data).args(more).spawn().expect("the server");
     let mut line = String::new();
     BufReader::new(child.stdout.take().expect("its output"))
         .read_line(&mut line)
@@ -57,6 +41,36 @@ fn serve_with(data: &Path, more: &[&str]) -> Running {
         metrics: address("metrics"),
         child,
     }
+}
+
+/// With the umask of a careless operator.
+fn command(data: &Path) -> Command {
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "umask 0 && exec \"$0\" \"$@\"", BINARY])
+        .args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--metrics-listen",
+            "127.0.0.1:0",
+            "--ready-fd",
+            "1",
+            "--data",
+        ])
+        .arg(data)
+        .env("LOG", "trace")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// What it writes on standard error until it ends.
+fn log_of(child: &mut Child) -> String {
+    let mut log = String::new();
+    let mut lines = child.stderr.take().expect("its log");
+    lines.read_to_string(&mut log).expect("text");
+    log
 }
 
 fn get(address: &str, path: &str) -> String {
@@ -78,14 +92,7 @@ fn stop(mut running: Running) -> String {
         .args(["-TERM", &id])
         .status()
         .expect("kill");
-    let mut log = String::new();
-    running
-        .child
-        .stderr
-        .take()
-        .expect("its log")
-        .read_to_string(&mut log)
-        .expect("text");
+    let log = log_of(&mut running.child);
     assert!(running.child.wait().expect("an end").success(), "{log}");
     log
 }
@@ -119,6 +126,10 @@ fn it_serves_says_where_counts_without_names_and_stops() {
         log.contains("/v1/handles/{handle}"),
         "requests are logged by template"
     );
+    assert!(
+        !log.contains('\u{1b}'),
+        "colours in a log that no terminal shows"
+    );
     for text in [&metrics, &log] {
         assert!(!text.contains("canary"), "a path left the server");
     }
@@ -141,9 +152,47 @@ fn check_and_migrate_say_what_they_find() {
     let fine = run(&["check"], &data, &[]);
     let text = String::from_utf8_lossy(&fine.stdout).into_owned();
     assert!(
-        fine.status.success() && text.contains("survives a power loss"),
+        fine.status.success()
+            && text
+                .matches(
+                    "journal_mode=wal, synchronous=2): what was acknowledged survives a power loss"
+                )
+                .count()
+                == 2,
         "{text}"
     );
+}
+
+#[test]
+fn check_tells_all_problems_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    assert!(run(&["migrate", "up"], &data, &[]).status.success());
+    for name in ["directory.db", "mailbox.db"] {
+        open_to_all(&data.join(name));
+    }
+    std::fs::write(data.join("secret.key"), "short").expect("a file");
+    let settings = [
+        ("SECRET_KEY_OLD", "short"),
+        ("SIGN_UP", "maybe"),
+        ("RETENTION_DAYS", "31"),
+        ("TRUSTED_PROXIES", "many"),
+    ];
+    let wrong = run(&["check"], &data, &settings);
+    let text = String::from_utf8_lossy(&wrong.stdout).into_owned();
+    assert!(!wrong.status.success(), "{text}");
+    for named in [
+        "SECRET_KEY_OLD",
+        "SIGN_UP",
+        "RETENTION_DAYS",
+        "TRUSTED_PROXIES",
+        "secret.key must",
+        "directory.db can be read by others",
+        "mailbox.db can be read by others",
+    ] {
+        assert!(text.contains(named), "{named} is missing: {text}");
+    }
+    // With a storage that cannot be read from the settings, the rest is told all the same.
     let wrong = run(
         &["check"],
         &data,
@@ -154,6 +203,63 @@ fn check_and_migrate_say_what_they_find() {
         !wrong.status.success() && text.contains("SECRET_KEY") && text.contains("DATABASE_URL"),
         "{text}"
     );
+}
+
+fn open_to_all(path: &Path) {
+    let mode = std::fs::Permissions::from_mode(0o644);
+    std::fs::set_permissions(path, mode).expect("a mode");
+}
+
+#[test]
+fn a_folder_has_one_server_and_a_killed_one_leaves_it_free() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let mut first = serve(&data);
+    let mut second = command(&data).spawn().expect("the server");
+    let said = log_of(&mut second);
+    assert!(!second.wait().expect("an end").success());
+    assert!(
+        said.contains("in use by another securechat")
+            && said.contains(&first.child.id().to_string()),
+        "{said}"
+    );
+    let moved = run(&["migrate", "down"], &data, &[]);
+    assert!(!moved.status.success(), "a schema under a running server");
+    let checked = run(&["check"], &data, &[]);
+    let text = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(
+        checked.status.success() && text.contains("server: one works on"),
+        "{text}"
+    );
+    assert!(get(&first.http, "/healthz").starts_with("HTTP/1.1 200"));
+
+    first.child.kill().expect("a kill");
+    first.child.wait().expect("an end");
+    let checked = run(&["check"], &data, &[]);
+    assert!(String::from_utf8_lossy(&checked.stdout).contains("server: none works on"));
+    stop(serve(&data));
+}
+
+#[test]
+fn only_the_owner_reads_what_it_keeps_in_a_folder_that_was_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path();
+    std::fs::set_permissions(data, std::fs::Permissions::from_mode(0o755)).expect("a mode");
+    // As an older version left it.
+    std::fs::write(data.join("mailbox.db"), b"").expect("a file");
+    open_to_all(&data.join("mailbox.db"));
+    let running = serve(data);
+    let mut seen = Vec::new();
+    for file in std::fs::read_dir(data).expect("the folder") {
+        let file = file.expect("a file");
+        let mode = file.metadata().expect("a file").permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{:?}", file.file_name());
+        seen.push(file.file_name());
+    }
+    for name in ["secret.key", "directory.db", "mailbox.db", "mailbox.db-wal"] {
+        assert!(seen.contains(&name.into()), "{name} is not there");
+    }
+    stop(running);
 }
 
 /// A certificate for `localhost` as files, and what a client needs to trust it.

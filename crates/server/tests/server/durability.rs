@@ -1,5 +1,6 @@
-//! A PostgreSQL that answers before it has written is refused at the start: acknowledged means on the disk.
+//! Acknowledged means on the disk: SQLite waits for it, and a PostgreSQL that does not is refused at the start.
 
+use crate::support::World;
 use crate::support::postgres::{fresh_cluster, fresh_database};
 use securechat_server::app::{BuildError, build};
 use securechat_server::platform::config::{Config, Storage};
@@ -47,4 +48,21 @@ async fn a_database_that_does_not_wait_for_its_disk_is_refused() {
         .await
         .expect("a setting");
     assert_eq!(refusal(url).await, "synchronous_commit=off");
+}
+
+/// The mailbox's own connection is asked in `mailbox::store::writer`, which alone can reach it.
+#[tokio::test]
+async fn the_directory_of_a_relay_on_files_waits_for_its_disk() {
+    let world = World::files().await;
+    let mut tx = world.app.platform.directory.begin().await.expect("a turn");
+    let mut pragma = async |sql: &str| {
+        tx.first(sql, vec![])
+            .await
+            .expect("a pragma")
+            .expect("a row")
+    };
+    let journal_mode = pragma("PRAGMA journal_mode").await;
+    assert_eq!(journal_mode.text(0).expect("text"), "wal");
+    let synchronous = pragma("PRAGMA synchronous").await.int(0).expect("a number");
+    assert!(synchronous >= 2, "synchronous={synchronous}");
 }

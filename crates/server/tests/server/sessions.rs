@@ -65,14 +65,7 @@ async fn an_unused_session_dies_after_ninety_days() {
     let world = World::memory().await;
     let ada = Person::signed_up(&world, "ada").await;
     world.clock.advance_ms(REFRESH_TOKEN_TTL_MS + DAY_MS);
-    let refused = world
-        .post(
-            "/v1/sessions/refresh",
-            None,
-            &ada.refresh_request(&random()),
-        )
-        .await;
-    assert_eq!(refused.code(), Code::SessionRevoked);
+    assert_eq!(refused_refresh(&world, &ada).await, Code::SessionRevoked);
     world.app.accounts.sweep().await.expect("a sweep");
     let again = ada
         .login(&world, "correct horse", true)
@@ -109,14 +102,7 @@ async fn a_revoked_device_needs_the_password_and_every_node_knows() {
             let answer = call(&node, "GET", "/v1/sessions", ada.token(), None).await;
             assert_eq!(answer.code(), Code::SessionRevoked);
         }
-        let refused = world
-            .post(
-                "/v1/sessions/refresh",
-                None,
-                &ada.refresh_request(&random()),
-            )
-            .await;
-        assert_eq!(refused.code(), Code::SessionRevoked);
+        assert_eq!(refused_refresh(world, &ada).await, Code::SessionRevoked);
         let by_device = device_session(world, &ada).await;
         assert_eq!(
             world
@@ -139,6 +125,13 @@ async fn a_revoked_device_needs_the_password_and_every_node_knows() {
         assert_eq!(tokens.account_id, ada.account_id);
     })
     .await;
+}
+
+/// The code with which a refresh is answered.
+async fn refused_refresh(world: &World, person: &Person) -> Code {
+    let request = person.refresh_request(&random());
+    let answer = world.post("/v1/sessions/refresh", None, &request).await;
+    answer.code()
 }
 
 async fn device_session(world: &World, person: &Person) -> DeviceSession {

@@ -204,8 +204,9 @@ impl Writer {
             self.commit(submits);
         }
         // The store was dropped: nothing comes that the last acks could ride on.
-        let acks = self.take_acks();
-        commit(&mut self.mailboxes, &self.hub, Vec::new(), &acks);
+        self.acks_since = None;
+        let acks: Vec<_> = std::mem::take(&mut self.acks).into_iter().collect();
+        let _ = commit(&mut self.mailboxes, &self.hub, Vec::new(), &acks);
     }
 
     /// Waits for work, or until the acks have waited long enough. None: the store was dropped.
@@ -229,29 +230,31 @@ impl Writer {
     /// Commits the submits, with the acks if they have waited long enough.
     fn commit(&mut self, submits: Vec<(Submit, Replies)>) {
         let are_due = |since: Instant| since.elapsed() >= self.ack_delay;
-        let acks = if self.acks_since.is_some_and(are_due) {
-            self.take_acks()
-        } else {
-            Vec::new()
-        };
-        commit(&mut self.mailboxes, &self.hub, submits, &acks);
-    }
-
-    fn take_acks(&mut self) -> Vec<(Address, u64)> {
+        if !self.acks_since.is_some_and(are_due) {
+            let _ = commit(&mut self.mailboxes, &self.hub, submits, &[]);
+            return;
+        }
         self.acks_since = None;
-        std::mem::take(&mut self.acks).into_iter().collect()
+        let acks: Vec<_> = std::mem::take(&mut self.acks).into_iter().collect();
+        if commit(&mut self.mailboxes, &self.hub, submits, &acks) == Err(StoreError::Unavailable) {
+            // A disk that is full now takes them with the next ack that comes.
+            self.acks = acks.into_iter().collect();
+        }
     }
 }
 
 /// Commits and tells; a batch that fails is tried one by one, so that only the guilty submit is refused.
+///
+/// # Errors
+/// The acks were not carried out; the submits are answered either way.
 fn commit(
     mailboxes: &mut SqliteMailboxes,
     hub: &Hub,
     submits: Vec<(Submit, Replies)>,
     acks: &[(Address, u64)],
-) {
+) -> Result<()> {
     if submits.is_empty() && acks.is_empty() {
-        return;
+        return Ok(());
     }
     let (submits, replies): (Vec<_>, Vec<_>) = submits.into_iter().unzip();
     metrics::histogram!("mailbox_batch_submits").record(submits.len() as f64);
@@ -260,6 +263,7 @@ fn commit(
             for ((submit, replies), appended) in submits.iter().zip(replies).zip(appended) {
                 tell(hub, submit, &replies, Ok(appended));
             }
+            Ok(())
         }
         Err(error) => {
             tracing::error!(%error, mailbox.submits = submits.len(), "mailbox batch failed");
@@ -268,6 +272,7 @@ fn commit(
                 let one = appended.and_then(|mut one| one.pop().ok_or(StoreError::Unavailable));
                 tell(hub, submit, &replies, one);
             }
+            Err(error)
         }
     }
 }
@@ -289,7 +294,7 @@ impl MailboxStore for SqliteStore {
         match self {
             Self::InPlace { mailboxes, hub } => {
                 let mut mailboxes = mailboxes.lock().unwrap_or_else(PoisonError::into_inner);
-                commit(&mut mailboxes, hub, vec![(submit, replies)], &[]);
+                drop(commit(&mut mailboxes, hub, vec![(submit, replies)], &[]));
             }
             // A writer that is gone answers nobody; the connections close when the relay stops.
             Self::Threads { writer, .. } => {
@@ -302,7 +307,7 @@ impl MailboxStore for SqliteStore {
         match self {
             Self::InPlace { mailboxes, hub } => {
                 let mut mailboxes = mailboxes.lock().unwrap_or_else(PoisonError::into_inner);
-                commit(&mut mailboxes, hub, Vec::new(), &[(address, seq)]);
+                drop(commit(&mut mailboxes, hub, Vec::new(), &[(address, seq)]));
             }
             Self::Threads { writer, .. } => drop(writer.send(Work::Ack(address, seq))),
         }
@@ -350,5 +355,37 @@ impl MailboxStore for SqliteStore {
 
     fn forget(&self, account: AccountId) -> BoxFuture<'_, Result<()>> {
         self.write(move |mailboxes| mailboxes.forget(account))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::platform::Secrets;
+
+    /// Acknowledged means on the disk: with less than this a commit returns before its fsync.
+    #[tokio::test]
+    async fn the_connection_that_commits_waits_for_the_disk() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = SqliteStore::file(
+            &folder.path().join("mailbox.db"),
+            Bounds::default(),
+            Pseudonyms(Secrets::new([7; 32], None)),
+            Arc::new(Hub::default()),
+        )
+        .expect("a store");
+        let settings = store.write(|mailboxes| {
+            let db = mailboxes.connection();
+            let journal_mode: String = db
+                .query_row("PRAGMA journal_mode", [], |row| row.get(0))
+                .map_err(refused)?;
+            let synchronous: i64 = db
+                .query_row("PRAGMA synchronous", [], |row| row.get(0))
+                .map_err(refused)?;
+            Ok((journal_mode, synchronous))
+        });
+        let (journal_mode, synchronous) = settings.await.expect("settings");
+        assert_eq!(journal_mode, "wal");
+        assert!(synchronous >= 2, "synchronous={synchronous}");
     }
 }

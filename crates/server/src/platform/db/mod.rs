@@ -27,6 +27,9 @@ pub enum Error {
     /// A row did not have the shape the code expects.
     #[error("column {0} has another type than expected")]
     Shape(usize),
+    /// The file's settings would lose what was answered; the text names them.
+    #[error("the database would lose what it acknowledged: {0}")]
+    NotDurable(String),
     #[error("migration {room} {version} failed: {reason}")]
     Migration {
         room: String,

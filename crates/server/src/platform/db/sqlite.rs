@@ -153,11 +153,57 @@ impl Drop for Tx {
     }
 }
 
-/// Opens or makes a database file as every file of the relay is opened: WAL, FULL, secure_delete, one writer.
+/// Opens or makes a database file as every file of the relay is opened: WAL, FULL, secure_delete, one writer, read by
+/// its owner only.
+///
+/// # Errors
+/// [`Error::NotDurable`]: SQLite did not take the settings, which it does silently where a file system has no shared
+/// memory.
 pub fn open_file(path: &Path) -> Result<Connection> {
+    make_private(path).map_err(|_| Error::Unavailable)?;
+    open_durable(path)
+}
+
+fn open_durable(path: &Path) -> Result<Connection> {
     let connection = Connection::open(path).map_err(refused)?;
     prepare(&connection)?;
+    let has = durability(&connection)?;
+    if has != DURABLE {
+        return Err(Error::NotDurable(has));
+    }
     Ok(connection)
+}
+
+/// What [`durability`] says of a connection whose commits are on the disk when they return.
+pub const DURABLE: &str = "journal_mode=wal, synchronous=2";
+
+/// The settings of an open connection that decide whether a commit survives a loss of power.
+pub fn durability(connection: &Connection) -> Result<String> {
+    let journal_mode: String = connection
+        .query_row("PRAGMA journal_mode", [], |row| row.get(0))
+        .map_err(refused)?;
+    let synchronous: i64 = connection
+        .query_row("PRAGMA synchronous", [], |row| row.get(0))
+        .map_err(refused)?;
+    Ok(format!(
+        "journal_mode={journal_mode}, synchronous={synchronous}"
+    ))
+}
+
+/// SQLite would let everybody read a file that it makes. Its log gets the mode of the file. A file that is there is not
+/// opened: closing it would take the locks of this process on it away.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+    let made = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    match made {
+        Ok(file) => file.set_permissions(std::fs::Permissions::from_mode(0o600)),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 fn prepare(connection: &Connection) -> Result<()> {
@@ -334,5 +380,46 @@ impl Worker {
                 let _ = jobs.send(Box::new(work));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_file_that_takes_no_log_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        // A file system without locks, to SQLite.
+        let uri = format!("file:{}/mailbox.db?vfs=unix-none", folder.path().display());
+        assert_eq!(
+            open_durable(Path::new(&uri)).err(),
+            Some(Error::NotDurable(
+                "journal_mode=delete, synchronous=2".into()
+            ))
+        );
+    }
+
+    #[test]
+    fn only_its_owner_reads_a_new_database_and_its_log() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755))
+            .expect("a mode");
+        let database = open_file(&folder.path().join("mailbox.db")).expect("a database");
+        database
+            .execute_batch("CREATE TABLE made (something TEXT)")
+            .expect("a table");
+        let mut seen = 0;
+        for file in std::fs::read_dir(folder.path()).expect("the folder") {
+            let mode = file
+                .and_then(|file| file.metadata())
+                .expect("a file")
+                .permissions()
+                .mode();
+            assert_eq!(mode & 0o777, 0o600);
+            seen += 1;
+        }
+        assert_eq!(seen, 3, "database, log and index of the log");
     }
 }
