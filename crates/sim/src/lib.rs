@@ -6,6 +6,7 @@
 pub mod bonds;
 pub mod check;
 pub mod dice;
+pub mod disk;
 pub mod fuzz;
 pub mod person;
 pub mod plan;

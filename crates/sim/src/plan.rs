@@ -21,14 +21,16 @@ pub enum Style {
     Rebirth,
     /// An old copy of a store is started.
     Copy,
+    /// The relay's machine loses power again and again, and its disk fails or is full.
+    Outage,
 }
 
 /// One story after the other; the dear ones once in twenty seeds.
 const ROUND: [Style; 20] = {
-    use Style::{Absence, Copy, Drained, Lively, Plain, Rebirth, Relations, Storm};
+    use Style::{Absence, Copy, Drained, Lively, Outage, Plain, Rebirth, Relations, Storm};
     [
-        Lively, Plain, Storm, Relations, Plain, Lively, Storm, Plain, Relations, Absence, Storm,
-        Plain, Drained, Lively, Relations, Storm, Rebirth, Relations, Storm, Copy,
+        Lively, Plain, Storm, Relations, Outage, Lively, Storm, Plain, Relations, Absence, Storm,
+        Plain, Drained, Lively, Outage, Storm, Rebirth, Relations, Storm, Copy,
     ]
 };
 
@@ -60,7 +62,9 @@ pub struct Plan {
     pub after_commit_per_mille: u64,
     /// Requests in which the relay dies: before, in the middle of, or after what it does.
     pub request_crash_per_mille: u64,
-    /// Times the relay is killed by somebody, whatever it does.
+    /// Frames and requests reaching the relay while its disk fails, is full or loses power.
+    pub disk_per_mille: u64,
+    /// Times the relay is killed by somebody, whatever it does; in an outage, by a loss of power.
     pub kills: u64,
     /// Longest time the relay stays away.
     pub relay_away_ms: u64,
@@ -87,6 +91,7 @@ impl Plan {
             relay_crash_per_mille: hostile * dice.below(6),
             after_commit_per_mille: 0,
             request_crash_per_mille: 0,
+            disk_per_mille: 0,
             kills: 0,
             relay_away_ms: 15_000,
             duplicate_per_mille: hostile * dice.below(20),
@@ -97,6 +102,11 @@ impl Plan {
         match style {
             Style::Plain | Style::Lively => plan,
             Style::Storm => plan.into_storm(dice),
+            Style::Outage => Self {
+                disk_per_mille: dice.between(20, 150),
+                kills: dice.between(2, 12),
+                ..plan
+            },
             _ => Self {
                 actions: plan.actions + 40,
                 after_commit_per_mille: 500,

@@ -1,17 +1,21 @@
 //! The real relay in this process: its router and its socket loop, without TCP, on a clock moved by hand.
 
+mod power;
+mod socket;
+
+pub use self::power::Struck;
+use self::socket::{Socket, is_stored, submit_in};
 use crate::dice::Dice;
+use crate::disk::Disk;
 use anyhow::{Context, Result, bail};
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::extract::ws::Message as Frame;
 use axum::http::Request;
-use futures_util::{Sink, Stream};
 use securechat_engine::shell::Method;
 use securechat_proto::api::Stretching;
-use securechat_proto::b64;
-use securechat_proto::wire::{Message, socket};
-use securechat_proto::{AccountId, DeviceId, Timestamp, limits};
+use securechat_proto::wire::socket::Submit;
+use securechat_proto::{AccountId, Timestamp, limits};
 use securechat_server::app::{self, App};
 use securechat_server::mailbox::socket::serve;
 use securechat_server::platform::config::Storage;
@@ -20,10 +24,7 @@ use securechat_server::platform::{Clock, Config, Rng, Secrets};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
-use std::task::{Context as TaskContext, Poll};
 use std::time::Duration;
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tower::ServiceExt;
 
 /// Real time after which the relay counts as stuck.
@@ -45,6 +46,7 @@ pub enum FromRelay {
 /// A relay over a folder; it can be stopped and started again on the same data.
 pub struct Relay {
     folder: PathBuf,
+    disk: Disk,
     clock: Clock,
     secret: [u8; 32],
     running: Option<Running>,
@@ -63,21 +65,12 @@ struct Running {
     runtime: tokio::runtime::Runtime,
 }
 
-struct Socket {
-    to: UnboundedSender<Frame>,
-    from: UnboundedReceiver<Frame>,
-    /// Read while waiting for an answer, not handed out yet.
-    early: Vec<Frame>,
-    is_authenticated: bool,
-    /// The device that proved itself on it.
-    device: Option<DeviceId>,
-}
-
 impl Relay {
     pub fn new(folder: &Path, now: Timestamp, dice: &mut Dice) -> Result<Self> {
         std::fs::create_dir_all(folder)?;
         let mut relay = Self {
             folder: folder.to_owned(),
+            disk: Disk::under(folder)?,
             clock: Clock::manual(now),
             secret: dice.bytes(),
             running: None,
@@ -286,22 +279,11 @@ impl Relay {
         let Some(running) = &mut self.running else {
             return false;
         };
-        let (to, inbox) = unbounded_channel();
-        let (outbox, from) = unbounded_channel();
-        let transport = Transport { inbox, outbox };
+        let (socket, transport) = Socket::new();
         running
             .runtime
             .spawn(serve(running.app.mailbox.clone(), transport));
-        running.sockets.insert(
-            number,
-            Socket {
-                to,
-                from,
-                early: Vec::new(),
-                is_authenticated: false,
-                device: None,
-            },
-        );
+        running.sockets.insert(number, socket);
         true
     }
 
@@ -343,7 +325,7 @@ impl Relay {
     }
 
     /// A delivery is read from storage by another thread: whoever is online gets it now, in every run of a seed.
-    fn await_deliveries(&mut self, from: u64, submit: &socket::Submit) {
+    fn await_deliveries(&mut self, from: u64, submit: &Submit) {
         let Some(running) = &mut self.running else {
             return;
         };
@@ -419,168 +401,5 @@ impl Relay {
             running.sockets.remove(&number);
         }
         taken
-    }
-}
-
-/// The answer after which a client frame has had its effect.
-#[derive(Clone, Copy, PartialEq)]
-enum Awaited {
-    Ready,
-    Drained,
-    Accepted,
-    Pong,
-}
-
-impl Socket {
-    fn awaited(&mut self, bytes: &[u8]) -> Option<Awaited> {
-        use socket::client_frame::Frame;
-        match socket::ClientFrame::decode(bytes).ok()?.frame? {
-            Frame::Auth(_) if self.is_authenticated => Some(Awaited::Ready),
-            Frame::Auth(auth) => {
-                self.is_authenticated = true;
-                self.device = device_in(&auth.jwt);
-                Some(Awaited::Drained)
-            }
-            Frame::Submit(_) => Some(Awaited::Accepted),
-            Frame::Ping(_) => Some(Awaited::Pong),
-            Frame::Ack(_) => None,
-        }
-    }
-
-    /// Until that answer, a close, the end of the socket's task, or a window full of deliveries: behind one nothing
-    /// comes before an acknowledgement.
-    async fn wait_for(&mut self, awaited: Awaited) {
-        let mut delivered = 0;
-        while let Some(frame) = self.from.recv().await {
-            let ends = match &frame {
-                Frame::Binary(bytes) => {
-                    delivered += usize::from(is_delivery(bytes));
-                    is_answer(bytes, awaited) || delivered == limits::DELIVERY_WINDOW
-                }
-                Frame::Close(_) => true,
-                _ => false,
-            };
-            self.early.push(frame);
-            if ends {
-                return;
-            }
-        }
-    }
-
-    async fn wait_for_delivery(&mut self, envelope_id: &[u8]) {
-        let is_it = |frame: &Frame| match frame {
-            Frame::Binary(bytes) => match server_frame(bytes) {
-                Some(socket::server_frame::Frame::Delivery(delivery)) => {
-                    delivery.envelope_id == envelope_id
-                }
-                _ => false,
-            },
-            Frame::Close(_) => true,
-            _ => false,
-        };
-        if self.early.iter().any(&is_it) {
-            return;
-        }
-        while let Some(frame) = self.from.recv().await {
-            let ends = is_it(&frame);
-            self.early.push(frame);
-            if ends {
-                return;
-            }
-        }
-    }
-
-    fn take(&mut self) -> Vec<Frame> {
-        let mut frames = std::mem::take(&mut self.early);
-        while let Ok(frame) = self.from.try_recv() {
-            frames.push(frame);
-        }
-        frames
-    }
-}
-
-fn is_answer(bytes: &[u8], awaited: Awaited) -> bool {
-    use socket::server_frame::Frame;
-    matches!(
-        (server_frame(bytes), awaited),
-        (Some(Frame::Ready(_)), Awaited::Ready)
-            | (Some(Frame::Drained(_)), Awaited::Drained)
-            | (Some(Frame::Accepted(_)), Awaited::Accepted)
-            | (Some(Frame::Pong(_)), Awaited::Pong)
-    )
-}
-
-fn is_delivery(bytes: &[u8]) -> bool {
-    matches!(
-        server_frame(bytes),
-        Some(socket::server_frame::Frame::Delivery(_))
-    )
-}
-
-fn server_frame(bytes: &[u8]) -> Option<socket::server_frame::Frame> {
-    socket::ServerFrame::decode(bytes).ok()?.frame
-}
-
-fn is_stored(frame: &Frame) -> bool {
-    match frame {
-        Frame::Binary(bytes) => match server_frame(bytes) {
-            Some(socket::server_frame::Frame::Accepted(accepted)) => accepted
-                .results
-                .iter()
-                .any(|result| result.outcome() == socket::Outcome::Stored),
-            _ => false,
-        },
-        _ => false,
-    }
-}
-
-fn submit_in(bytes: &[u8]) -> Option<socket::Submit> {
-    match socket::ClientFrame::decode(bytes).ok()?.frame? {
-        socket::client_frame::Frame::Submit(submit) => Some(submit),
-        _ => None,
-    }
-}
-
-/// The device an access token was made for.
-fn device_in(jwt: &str) -> Option<DeviceId> {
-    let claims = b64::decode(jwt.split('.').nth(1)?)?;
-    let claims: serde_json::Value = serde_json::from_slice(&claims).ok()?;
-    serde_json::from_value(claims.get("dev")?.clone()).ok()
-}
-
-/// A WebSocket made of two queues.
-struct Transport {
-    inbox: UnboundedReceiver<Frame>,
-    outbox: UnboundedSender<Frame>,
-}
-
-/// The client's side is gone.
-struct Gone;
-
-impl Stream for Transport {
-    type Item = Result<Frame, Gone>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Option<Self::Item>> {
-        self.inbox.poll_recv(cx).map(|frame| frame.map(Ok))
-    }
-}
-
-impl Sink<Frame> for Transport {
-    type Error = Gone;
-
-    fn poll_ready(self: Pin<&mut Self>, _: &mut TaskContext<'_>) -> Poll<Result<(), Gone>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn start_send(self: Pin<&mut Self>, frame: Frame) -> Result<(), Gone> {
-        self.outbox.send(frame).map_err(|_| Gone)
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut TaskContext<'_>) -> Poll<Result<(), Gone>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_close(self: Pin<&mut Self>, _: &mut TaskContext<'_>) -> Poll<Result<(), Gone>> {
-        Poll::Ready(Ok(()))
     }
 }

@@ -4,6 +4,7 @@ mod acts;
 mod calm;
 mod life;
 mod network;
+mod outages;
 mod relations;
 mod told;
 mod upheavals;
@@ -193,8 +194,10 @@ impl World {
         };
         self.run_until(ready, SIGNED_UP_MS)?;
         self.calm = false;
-        if self.plan.style == Style::Drained {
-            self.drain()?;
+        match self.plan.style {
+            Style::Drained => self.drain()?,
+            Style::Outage => self.plan_kill(),
+            _ => {}
         }
         for person in 0..self.people.len() {
             let wait = self.dice.between(10, 2000);
@@ -211,7 +214,12 @@ impl World {
             Style::Absence => self.absence()?,
             Style::Rebirth => self.rebirth()?,
             Style::Copy => self.old_copy()?,
-            Style::Plain | Style::Lively | Style::Storm | Style::Relations | Style::Drained => {}
+            Style::Plain
+            | Style::Lively
+            | Style::Storm
+            | Style::Relations
+            | Style::Drained
+            | Style::Outage => {}
         }
         self.run_until(
             |world| world.actions_left == 0 && world.kills_left == 0,
@@ -325,10 +333,7 @@ impl World {
             Event::Act { person } => self.act(person),
             Event::SignUp { person } => self.sign_up(person),
             Event::Restart { person } => self.restart(person),
-            Event::KillRelay => {
-                self.kill_relay();
-                Ok(())
-            }
+            Event::KillRelay => self.kill_relay(),
             Event::RestartRelay => self.restart_relay(),
         }
     }

@@ -1,6 +1,7 @@
 //! Between people and relay: requests, sockets, what is lost, delayed or comes twice, and the deaths of the relay.
 
 use super::{Event, World};
+use crate::plan::Style;
 use crate::relay::{FromRelay, Rights};
 use anyhow::Result;
 use securechat_engine::shell::{Input, Output};
@@ -44,6 +45,17 @@ impl World {
             self.crash_relay();
             return self.request_failed(person, life, request_id);
         }
+        if self.disk_fails() {
+            return self.request_on_failing_disk(
+                person,
+                life,
+                request_id,
+                |relay, planned, dice| {
+                    let request = (method, path.as_str(), bearer.as_deref(), &body.0[..]);
+                    relay.request_on_failing_disk(request, planned, dice)
+                },
+            );
+        }
         let before = match death {
             Some(Death::Between) => self.relay.rights()?,
             _ => Rights::default(),
@@ -70,25 +82,35 @@ impl World {
         match answer {
             // The relay did it, the answer is lost: the dear case.
             Some(_) if lost => self.request_failed(person, life, request_id),
-            Some((status, body)) => {
-                let wait = self.latency();
-                let input = Input::Response {
-                    request_id,
-                    status,
-                    body: Bytes(body),
-                };
-                self.after(
-                    wait,
-                    Event::Answer {
-                        person,
-                        life,
-                        input,
-                    },
-                );
+            Some(answer) => {
+                self.answered(person, life, request_id, answer);
                 Ok(())
             }
             None => self.request_failed(person, life, request_id),
         }
+    }
+
+    pub(super) fn answered(
+        &mut self,
+        person: usize,
+        life: u32,
+        request_id: RequestId,
+        (status, body): (u16, Vec<u8>),
+    ) {
+        let wait = self.latency();
+        let input = Input::Response {
+            request_id,
+            status,
+            body: Bytes(body),
+        };
+        self.after(
+            wait,
+            Event::Answer {
+                person,
+                life,
+                input,
+            },
+        );
     }
 
     fn death_in_a_request(&mut self) -> Option<Death> {
@@ -103,7 +125,12 @@ impl World {
             .copied()
     }
 
-    fn request_failed(&mut self, person: usize, life: u32, request_id: RequestId) -> Result<()> {
+    pub(super) fn request_failed(
+        &mut self,
+        person: usize,
+        life: u32,
+        request_id: RequestId,
+    ) -> Result<()> {
         let wait = self.dice.between(100, 5000.min(self.plan.latency_ms * 9));
         self.after(
             wait,
@@ -122,14 +149,7 @@ impl World {
         }
         let wait = self.latency();
         if self.trouble(self.plan.loss_per_mille * 3) || !self.relay.open(socket) {
-            self.after(
-                wait,
-                Event::Closed {
-                    person,
-                    socket,
-                    code: None,
-                },
-            );
+            self.socket_ends(wait, person, socket);
             return Ok(());
         }
         self.in_order(socket, false, Event::Opened { person, socket });
@@ -141,6 +161,9 @@ impl World {
     pub(super) fn reach_relay(&mut self, person: usize, socket: u64, bytes: Vec<u8>) -> Result<()> {
         if self.person(person).socket != Some(socket) {
             return Ok(());
+        }
+        if self.disk_fails() {
+            return self.frame_on_failing_disk(socket, bytes);
         }
         let dies = self.trouble(self.plan.relay_crash_per_mille);
         let after_commit = dies
@@ -219,14 +242,17 @@ impl World {
             .tell(self.now, || format!("{person} loses socket {socket}"));
         self.relay.close(socket);
         let wait = self.latency();
-        self.after(
-            wait,
-            Event::Closed {
-                person,
-                socket,
-                code: None,
-            },
-        );
+        self.socket_ends(wait, person, socket);
+    }
+
+    /// A device learns after that time that its socket is gone.
+    fn socket_ends(&mut self, wait_ms: u64, person: usize, socket: u64) {
+        let event = Event::Closed {
+            person,
+            socket,
+            code: None,
+        };
+        self.after(wait_ms, event);
     }
 
     pub(super) fn crash_relay(&mut self) {
@@ -234,19 +260,17 @@ impl World {
             return;
         }
         self.trace.tell(self.now, || "relay crashes".to_owned());
-        self.crashes += 1;
         self.relay.crash();
+        self.relay_is_gone();
+    }
+
+    /// Its sockets end, and it comes back a while later.
+    pub(super) fn relay_is_gone(&mut self) {
+        self.crashes += 1;
         for person in 0..self.people.len() {
             if let Some(socket) = self.person(person).socket {
                 let wait = self.latency();
-                self.after(
-                    wait,
-                    Event::Closed {
-                        person,
-                        socket,
-                        code: None,
-                    },
-                );
+                self.socket_ends(wait, person, socket);
             }
         }
         let shortest = 500.min(self.plan.relay_away_ms / 2);
@@ -255,19 +279,27 @@ impl World {
     }
 
     /// Somebody kills the relay, and will again.
-    pub(super) fn kill_relay(&mut self) {
+    pub(super) fn kill_relay(&mut self) -> Result<()> {
         if self.calm || self.kills_left == 0 {
-            return;
+            return Ok(());
         }
         self.kills_left -= 1;
-        self.crash_relay();
+        match self.plan.style {
+            Style::Outage => self.power_fails()?,
+            _ => self.crash_relay(),
+        }
         self.plan_kill();
+        Ok(())
     }
 
     pub(super) fn plan_kill(&mut self) {
         if self.kills_left > 0 {
             // Sometimes at once, sometimes after enough time for everyone to come back.
             let longest = if self.dice.chance(500) { 600 } else { 4000 };
+            let longest = match self.plan.style {
+                Style::Outage => longest * 10,
+                _ => longest,
+            };
             let wait = self.dice.between(50, longest);
             self.after(wait, Event::KillRelay);
         }
@@ -281,7 +313,7 @@ impl World {
     }
 
     /// Hands what the relay sent to the network.
-    fn collect(&mut self) {
+    pub(super) fn collect(&mut self) {
         let told = self.relay.take();
         self.hand_on(told.into_iter());
     }
