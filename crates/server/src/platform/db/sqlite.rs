@@ -408,7 +408,7 @@ mod tests {
             .expect("a mode");
         let database = open_file(&folder.path().join("mailbox.db")).expect("a database");
         database
-            .execute_batch("CREATE TABLE made (something TEXT)")
+            .execute_batch("CREATE TABLE platform_made (something TEXT)")
             .expect("a table");
         let mut seen = 0;
         for file in std::fs::read_dir(folder.path()).expect("the folder") {
