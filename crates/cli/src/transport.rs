@@ -94,17 +94,7 @@ impl Transport {
         bearer: Option<String>,
         body: Bytes,
     ) {
-        let mut request = self
-            .http
-            .request(self::method(method), format!("{}{path}", self.base));
-        if let Some(token) = bearer {
-            request = request.bearer_auth(token);
-        }
-        if !body.0.is_empty() {
-            request = request
-                .header("content-type", "application/json")
-                .body(body.0);
-        }
+        let request = prepare(&self.http, &self.base, method, path, bearer, body);
         let events = self.events.clone();
         tokio::spawn(async move {
             let input = match answer(request).await {
@@ -149,14 +139,31 @@ impl Transport {
     }
 }
 
-/// The engine's word for a method in the HTTP library's.
-pub fn method(method: Method) -> reqwest::Method {
-    match method {
+/// A request of the engine in the HTTP library's words, to the relay at `base` (without a slash at its end).
+pub fn prepare(
+    http: &reqwest::Client,
+    base: &str,
+    method: Method,
+    path: &str,
+    bearer: Option<String>,
+    body: Bytes,
+) -> reqwest::RequestBuilder {
+    let method = match method {
         Method::Get => reqwest::Method::GET,
         Method::Put => reqwest::Method::PUT,
         Method::Post => reqwest::Method::POST,
         Method::Delete => reqwest::Method::DELETE,
+    };
+    let mut request = http.request(method, format!("{base}{path}"));
+    if let Some(token) = bearer {
+        request = request.bearer_auth(token);
     }
+    if !body.0.is_empty() {
+        request = request
+            .header("content-type", "application/json")
+            .body(body.0);
+    }
+    request
 }
 
 /// Status and body, the body bounded.

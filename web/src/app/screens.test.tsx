@@ -108,6 +108,24 @@ describe('before there is an account', () => {
     await userEvent.click(screen.getByRole('button', { name: 'Log in' }));
     expect((await screen.findByRole('alert')).textContent).toContain('not one of its devices');
   });
+
+  it('names the device at log-in as at sign-up', async () => {
+    vi.spyOn(navigator, 'userAgent', 'get').mockReturnValue('(X11; Linux x86_64) Gecko Firefox/140.0');
+    const { commands } = open('/login', { account: none });
+    await userEvent.type(screen.getByLabelText('Handle'), 'elin');
+    await userEvent.type(screen.getByLabelText('Password'), 'correct horse');
+    await userEvent.click(screen.getByRole('button', { name: 'Log in' }));
+    await waitFor(() =>
+      expect(commands).toEqual([
+        {
+          type: 'log_in',
+          handle: 'elin',
+          password: 'correct horse',
+          device_name: 'Firefox on Linux',
+        },
+      ]),
+    );
+  });
 });
 
 describe('when the store does not open', () => {

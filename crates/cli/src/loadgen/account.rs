@@ -207,18 +207,7 @@ impl Account {
         bearer: Option<String>,
         body: Bytes,
     ) -> Result<Input> {
-        let mut request = self.http.request(
-            crate::transport::method(method),
-            format!("{}{path}", self.base),
-        );
-        if let Some(token) = bearer {
-            request = request.bearer_auth(token);
-        }
-        if !body.0.is_empty() {
-            request = request
-                .header("content-type", "application/json")
-                .body(body.0);
-        }
+        let request = crate::transport::prepare(&self.http, &self.base, method, path, bearer, body);
         let response = request.send().await?;
         let status = response.status().as_u16();
         Ok(Input::Response {

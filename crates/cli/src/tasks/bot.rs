@@ -9,6 +9,7 @@ use crate::driver::Driver;
 use crate::failure::Failure;
 use crate::{exit, people, print};
 use anyhow::Result;
+use securechat_engine::api::ContactId;
 use securechat_proto::{ConversationId, limits};
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -24,18 +25,18 @@ const ORDERS_WAITING_MAX: usize = 8;
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum Order {
-    Send { to: To, text: String },
-    Accept { who: String },
-    Decline { who: String },
-    Block { who: String },
-    Unblock { who: String },
+    Send { to: Whom, text: String },
+    Accept { who: Whom },
+    Decline { who: Whom },
+    Block { who: Whom },
+    Unblock { who: Whom },
 }
 
 /// A handle or nickname as on the command line, or the conversation of a line that was printed.
 #[derive(Deserialize)]
 #[serde(untagged, deny_unknown_fields)]
-enum To {
-    Who(String),
+enum Whom {
+    Name(String),
     Conversation { conversation_id: ConversationId },
 }
 
@@ -94,8 +95,8 @@ impl Session {
         match order {
             Order::Send { to, text } => {
                 let conversation_id = match to {
-                    To::Who(who) => self.chat_with(&who).await?,
-                    To::Conversation { conversation_id } => {
+                    Whom::Name(who) => self.chat_with(&who).await?,
+                    Whom::Conversation { conversation_id } => {
                         self.conversation(conversation_id)?.conversation_id
                     }
                 };
@@ -103,13 +104,29 @@ impl Session {
                 self.printer.sent(sent.message_id, sent.state.as_ref());
                 return Ok(());
             }
-            Order::Accept { who } => self.accept(&who).await?,
-            Order::Decline { who } => self.decline(&who).await?,
-            Order::Block { who } => self.block(&who).await?,
-            Order::Unblock { who } => self.unblock(&who).await?,
+            Order::Accept { who } => self.accept(self.request_of(&who)?).await?,
+            Order::Decline { who } => self.decline(self.request_of(&who)?).await?,
+            Order::Block { who } => self.block(self.contact_of(&who)?).await?,
+            Order::Unblock { who } => self.unblock(self.contact_of(&who)?).await?,
         }
         self.printer.done();
         Ok(())
+    }
+
+    fn request_of(&self, whom: &Whom) -> Result<ConversationId> {
+        match whom {
+            Whom::Name(who) => self.request(who),
+            Whom::Conversation { conversation_id } => Ok(*conversation_id),
+        }
+    }
+
+    fn contact_of(&self, whom: &Whom) -> Result<ContactId> {
+        match whom {
+            Whom::Name(who) => Ok(people::find(&self.driver, who)?.contact_id),
+            Whom::Conversation { conversation_id } => {
+                Ok(self.conversation(*conversation_id)?.contact_id)
+            }
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use crate::arguments::Contact;
 use crate::failure::{explain, not_found};
 use crate::people;
 use anyhow::{Result, bail};
-use securechat_engine::api::{Command, ContactAddress, Query, RefusalCode, Reply, View};
+use securechat_engine::api::{Command, ContactAddress, ContactId, Query, RefusalCode, Reply, View};
 use securechat_proto::ConversationId;
 
 impl Session {
@@ -25,45 +25,43 @@ impl Session {
             }
             Contact::Accept { who } => {
                 self.connect().await?;
-                self.accept(&who).await?;
+                self.accept(self.request(&who)?).await?;
                 self.finish().await
             }
             Contact::Decline { who } => {
                 self.connect().await?;
-                self.decline(&who).await?;
+                self.decline(self.request(&who)?).await?;
                 self.finish().await
             }
             Contact::Block { who } => {
-                self.block(&who).await?;
+                let contact_id = people::find(&self.driver, &who)?.contact_id;
+                self.block(contact_id).await?;
                 self.finish().await
             }
             Contact::Unblock { who } => {
-                self.unblock(&who).await?;
+                let contact_id = people::find(&self.driver, &who)?.contact_id;
+                self.unblock(contact_id).await?;
                 self.finish().await
             }
             Contact::Link => self.link().await,
         }
     }
 
-    pub(super) async fn accept(&mut self, who: &str) -> Result<()> {
-        let conversation_id = self.request(who)?;
+    pub(super) async fn accept(&mut self, conversation_id: ConversationId) -> Result<()> {
         let accept = Command::AcceptRequest { conversation_id };
         self.command(accept).await.map(drop)
     }
 
-    pub(super) async fn decline(&mut self, who: &str) -> Result<()> {
-        let conversation_id = self.request(who)?;
+    pub(super) async fn decline(&mut self, conversation_id: ConversationId) -> Result<()> {
         let decline = Command::DeclineRequest { conversation_id };
         self.command(decline).await.map(drop)
     }
 
-    pub(super) async fn block(&mut self, who: &str) -> Result<()> {
-        let contact_id = people::find(&self.driver, who)?.contact_id;
+    pub(super) async fn block(&mut self, contact_id: ContactId) -> Result<()> {
         self.command(Command::Block { contact_id }).await.map(drop)
     }
 
-    pub(super) async fn unblock(&mut self, who: &str) -> Result<()> {
-        let contact_id = people::find(&self.driver, who)?.contact_id;
+    pub(super) async fn unblock(&mut self, contact_id: ContactId) -> Result<()> {
         let unblock = Command::Unblock { contact_id };
         self.command(unblock).await.map(drop)
     }
@@ -115,7 +113,7 @@ impl Session {
     }
 
     /// The conversation of an open request.
-    fn request(&self, who: &str) -> Result<ConversationId> {
+    pub(super) fn request(&self, who: &str) -> Result<ConversationId> {
         people::find_request(&self.driver, who)?
             .conversation_id
             .ok_or_else(not_found)

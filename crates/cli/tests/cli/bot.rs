@@ -32,12 +32,15 @@ fn a_bot_answers_while_it_listens() {
     carol.done(&["send", "bob", "may I?"]);
     let request = bot.line("request");
     assert_eq!(request["handle"], "carol");
-    bot.order(&json!({ "accept": { "who": "carol" } }));
+    let carols = json!({ "conversation_id": request["conversation_id"] });
+    bot.order(&json!({ "accept": { "who": carols } }));
     assert_eq!(bot.line("done")["done"], true);
     assert_eq!(bot.line("message")["message"]["body"]["text"], "may I?");
     for order in ["block", "unblock"] {
-        bot.order(&json!({ order: { "who": "carol" } }));
-        assert_eq!(bot.line("done")["done"], true, "{order}");
+        for who in [&json!("carol"), &carols] {
+            bot.order(&json!({ order: { "who": who } }));
+            assert_eq!(bot.line("done")["done"], true, "{order} {who}");
+        }
     }
     let dave = server.person("dave");
     dave.done(&["signup", "dave"]);
@@ -87,6 +90,18 @@ fn a_bot_outlives_every_wrong_order() {
         (
             r#"{"accept":{"who":"nobody-here"}}"#.to_owned(),
             "not_found",
+        ),
+        (
+            r#"{"decline":{"who":{"conversation_id":"AAAAAAAAAAAAAAAAAAAAAA"}}}"#.to_owned(),
+            "not_found",
+        ),
+        (
+            r#"{"block":{"who":{"conversation_id":"AAAAAAAAAAAAAAAAAAAAAA"}}}"#.to_owned(),
+            "not_found",
+        ),
+        (
+            r#"{"block":{"who":{"conversation_id":"not an id"}}}"#.to_owned(),
+            "invalid_order",
         ),
     ] {
         bot.write(line.as_bytes());
