@@ -1,7 +1,7 @@
 //! Every row of the table of exit codes in `docs/cli.md`.
 
-use crate::{friends, server::Server};
-use serde_json::Value;
+use crate::{friends, person::Person, server::Server};
+use serde_json::{Value, json};
 
 /// Needs somebody who is signed in; with it, the tasks that only need an account in the store.
 const ONLINE: [&[&str]; 13] = [
@@ -253,4 +253,51 @@ fn a_store_that_does_not_open_is_explained_and_left_as_it_was() {
     let meant = server.person("file");
     std::fs::write(meant.store(), "no folder").expect("written");
     assert_eq!(meant.refused(&["signup", "file"]).0, 6);
+}
+
+/// Another person with a copy of the store as it is.
+fn copied(server: &Server, person: &Person) -> Person {
+    let twin = server.person("twin");
+    std::fs::create_dir(twin.store()).expect("a folder");
+    for file in std::fs::read_dir(person.store()).expect("a store") {
+        let file = file.expect("a file");
+        let copy = twin.store().join(file.file_name());
+        std::fs::copy(file.path(), copy).expect("a copy");
+    }
+    twin
+}
+
+#[test]
+fn who_listens_is_told_when_the_session_is_ended_elsewhere() {
+    let server = Server::start();
+    let (alice, bob) = friends(&server);
+    bob.done(&["receive"]);
+    let twin = copied(&server, &bob);
+    let mut bot = bob.start(&["bot"]);
+    bot.line("account");
+    twin.done(&["logout"]);
+    let (code, lines) = bot.ended();
+    let error = &lines.last().expect("a word")["error"];
+    assert_eq!((code, &error["code"]), (3, &json!("password_needed")));
+    assert_eq!(
+        bob.refused(&["receive", "--follow"]),
+        (3, "password_needed".into())
+    );
+    bob.done(&["login", "bob"]);
+    alice.done(&["send", "bob", "there you are"]);
+    bob.eventually(&["receive"], "/message/body/text", "there you are");
+}
+
+#[test]
+fn an_old_copy_of_a_store_sends_nothing_and_says_why() {
+    let server = Server::start();
+    let (_alice, bob) = friends(&server);
+    let twin = copied(&server, &bob);
+    bob.done(&["send", "alice", "from the store"]);
+    for task in [&["status"][..], &["send", "alice", "x"], &["bot"]] {
+        assert_eq!(twin.refused(task), (6, "stale_copy".into()), "{task:?}");
+    }
+    assert!(twin.text(&["status"]).contains("old copy"));
+    assert!(!twin.done(&["history", "alice"]).is_empty());
+    bob.done(&["send", "alice", "goes on"]);
 }

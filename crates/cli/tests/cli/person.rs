@@ -4,7 +4,7 @@ use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 /// Longer than anything here takes on a busy machine.
@@ -218,7 +218,20 @@ impl Running {
 
     fn wait(mut self) -> (i32, Vec<Value>) {
         drop(self.input.take());
-        let lines = self.output.iter().collect();
+        self.ended()
+    }
+
+    /// Exit code and what it still prints, when it ends although nobody ends its input.
+    #[track_caller]
+    pub fn ended(mut self) -> (i32, Vec<Value>) {
+        let mut lines = Vec::new();
+        loop {
+            match self.output.recv_timeout(PATIENCE) {
+                Ok(line) => lines.push(line),
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => panic!("it does not end: {lines:?}"),
+            }
+        }
         let status = self.child.wait().expect("an end");
         (status.code().unwrap_or(-1), lines)
     }
