@@ -41,7 +41,9 @@ export function ChatRow({ row, selected }: { row: ChatRowData; selected?: boolea
       </span>
       <span className="min-w-0">
         <span className="flex items-center gap-1">
-          <span className="truncate font-semibold">{row.title}</span>
+          <span dir="auto" className="truncate font-semibold">
+            {row.title}
+          </span>
           {row.muted && (
             <BellOff
               size={14}
@@ -72,7 +74,13 @@ export function ChatRow({ row, selected }: { row: ChatRowData; selected?: boolea
           </time>
         </span>
         <span className="mt-0.5 flex min-h-5 items-center gap-1 compact:mt-0">
-          <span className={classes('min-w-0 flex-1 truncate text-13', unread ? 'text-text' : 'text-text-2')}>
+          <span
+            dir="auto"
+            className={classes(
+              'min-w-0 flex-1 truncate text-13 text-left',
+              unread ? 'text-text' : 'text-text-2',
+            )}
+          >
             <RowPreview row={row} />
           </span>
           {row.pinned && (

@@ -157,7 +157,7 @@ export function Composer({
             onChange={(event) => onChange(event.target.value)}
             onKeyDown={onKeyDown}
             enterKeyHint={enterSends ? 'send' : 'enter'}
-            className="max-h-50 min-w-0 flex-1 resize-none self-center bg-transparent py-3.5 pe-1.5 outline-none"
+            className="max-h-50 min-w-0 flex-1 resize-none self-center bg-transparent py-3.5 pe-1.5 outline-none placeholder:truncate"
           />
           {!disabled && (
             <EmojiPicker

@@ -83,7 +83,9 @@ export function QuickSwitcher({
               >
                 <Avatar name={item.title} seed={item.seed} size={36} />
                 <span className="min-w-0 flex-1">
-                  <span className="block truncate font-semibold">{item.title}</span>
+                  <span dir="auto" className="block w-fit max-w-full truncate font-semibold">
+                    {item.title}
+                  </span>
                   <span className="block truncate text-13 text-text-2">{item.detail}</span>
                 </span>
               </li>

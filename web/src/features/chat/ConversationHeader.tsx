@@ -62,7 +62,9 @@ export function ConversationHeader({
           <Avatar name={view.title} seed={view.colour_seed} size={40} />
         </span>
         <div className="min-w-0">
-          <h1 className="truncate leading-5 font-semibold">{view.title}</h1>
+          <h1 dir="auto" className="w-fit max-w-full truncate leading-5 font-semibold">
+            {view.title}
+          </h1>
           <TrustLine state={view.trust.type} since={since} />
         </div>
       </Link>

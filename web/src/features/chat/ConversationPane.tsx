@@ -88,6 +88,7 @@ function OpenConversation({
   const [found, setFound] = useState(at);
   const [task, setTask] = useState<ComposerTask>();
   const [deleting, setDeleting] = useState<string>();
+  const [written, setWritten] = useState(0);
   const composer = useRef<ComposerHandle>(null);
   const [foundFor, setFoundFor] = useState(at);
   if (at !== foundFor) {
@@ -220,6 +221,7 @@ function OpenConversation({
         name={view.title}
         typing={view.typing}
         found={found}
+        written={written}
         canWrite={canWrite}
         singleKeys={settings.singleKeys}
         unreadFrom={unreadAtOpen?.from ?? null}
@@ -236,6 +238,7 @@ function OpenConversation({
         onEditLast={editLast}
         onSent={() => {
           setFound(null);
+          setWritten((count) => count + 1);
           timeline.toLatest();
         }}
         onRun={run}

@@ -6,6 +6,7 @@ import type { Command } from '../../core/generated/Command';
 import type { ConversationView } from '../../core/generated/ConversationView';
 import { useCommand } from '../../core/hooks';
 import { Banner } from '../../ui/Banner';
+import { isolated } from '../../ui/bidi';
 import { Button } from '../../ui/Button';
 import { Composer, type ComposerHandle } from '../../ui/Composer';
 import { useRefusalText } from '../../ui/refusals';
@@ -39,7 +40,7 @@ export function Footer(props: FooterProps) {
 
   if (view.blocked)
     return (
-      <Decision text={_('chat.youBlocked', { name: view.title })}>
+      <Decision text={_('chat.youBlocked', { name: isolated(view.title) })}>
         <Button
           variant="outline"
           onClick={() => void onRun({ type: 'unblock', contact_id: view.contact_id })}
@@ -50,7 +51,7 @@ export function Footer(props: FooterProps) {
     );
   if (view.request === 'incoming')
     return (
-      <Decision text={_('chat.requestText', { name: view.title })}>
+      <Decision text={_('chat.requestText', { name: isolated(view.title) })}>
         <Button
           variant="danger-text"
           onClick={() =>
@@ -121,7 +122,7 @@ export function Footer(props: FooterProps) {
         )}
         {view.request === 'outgoing' && (
           <p role="status" className="px-2 pb-2 text-center text-13 text-text-2">
-            {_('chat.waitingForAccept', { name: view.title })}
+            {_('chat.waitingForAccept', { name: isolated(view.title) })}
           </p>
         )}
       </div>
@@ -173,7 +174,7 @@ function Writer({ view, settings, task, composerRef, onTaskDone, onEditLast, onS
     <Composer
       ref={composerRef}
       value={text}
-      placeholder={_('chat.placeholder', { name: view.title })}
+      placeholder={_('chat.placeholder', { name: isolated(view.title) })}
       onChange={change}
       onSend={send}
       onEditLast={onEditLast}

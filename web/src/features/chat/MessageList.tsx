@@ -33,6 +33,7 @@ export function MessageList({
   name,
   typing,
   found,
+  written,
   canWrite,
   singleKeys,
   unreadFrom,
@@ -45,6 +46,8 @@ export function MessageList({
   name: string;
   typing: boolean;
   found: string | null;
+  /** How many messages were written here since the conversation was opened. */
+  written: number;
   canWrite: boolean;
   singleKeys: boolean;
   /** The unread line stays where it was when the conversation was opened. */
@@ -59,6 +62,8 @@ export function MessageList({
   const scroller = useRef<HTMLDivElement>(null);
   const list = useRef<VirtualizerHandle>(null);
   const atEnd = useRef(true);
+  /** Where the scroller stood last. */
+  const top = useRef(0);
   const looked = useRef(-1);
   const [away, setAway] = useState(false);
   const [seenUpTo, setSeenUpTo] = useState<string | null>(null);
@@ -91,6 +96,12 @@ export function MessageList({
     if (element) element.scrollTop = element.scrollHeight;
   }, []);
 
+  // Whoever writes wants to see it, wherever they were.
+  useLayoutEffect(() => {
+    if (written === 0) return;
+    atEnd.current = true;
+    toEnd();
+  }, [written, toEnd]);
   useLayoutEffect(() => {
     if (found === null && atEnd.current && !timeline.has_newer) toEnd();
   }, [lastId, typing, found, timeline.has_newer, toEnd]);
@@ -120,7 +131,10 @@ export function MessageList({
     const element = scroller.current;
     if (!element) return;
     const left = element.scrollHeight - element.scrollTop - element.clientHeight;
-    atEnd.current = left < END_PX;
+    // Only going up leaves the end: a long message that is measured a moment after it was drawn must not.
+    if (left < END_PX) atEnd.current = true;
+    else if (element.scrollTop < top.current) atEnd.current = false;
+    top.current = element.scrollTop;
     setAway(left > element.clientHeight / 2);
     const middle = list.current?.findItemIndex(Math.max(0, element.scrollTop + element.clientHeight / 2));
     if (middle === undefined || atEnd.current) return;

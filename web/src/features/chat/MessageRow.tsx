@@ -147,17 +147,18 @@ function DrawnRow({
             </div>
           </div>
         )}
-        {item.state?.type === 'failed' && (
+        {(item.state?.type === 'failed' || item.state?.type === 'not_delivered') && (
           <div className="text-end">
             <FailedLine
-              text={_('chat.notSent', { why: refusalText(item.state.code) })}
+              text={
+                item.state.type === 'failed'
+                  ? _('chat.notSent', { why: refusalText(item.state.code) })
+                  : _('chat.notDelivered')
+              }
               action={_('chat.tryAgain')}
               onAction={() => actions.retry(id)}
             />
           </div>
-        )}
-        {item.state?.type === 'not_delivered' && (
-          <p className="mt-1 text-end text-12 font-medium text-danger">{_('chat.notDelivered')}</p>
         )}
       </div>
     </div>
@@ -262,7 +263,7 @@ function Tools({
     entries.push({ id: 'edit', label: _('chat.edit'), icon: Pencil, onAction: () => actions.edit(id) });
   if (written)
     entries.push({ id: 'copy', label: _('ui.copy'), icon: Copy, onAction: () => actions.copy(body.text) });
-  if (item.state?.type === 'failed')
+  if (item.state?.type === 'failed' || item.state?.type === 'not_delivered')
     entries.push({
       id: 'retry',
       label: _('chat.tryAgain'),
@@ -285,7 +286,10 @@ function Tools({
     <div
       className={classes(
         'absolute top-0 z-3 flex rounded-md bg-raised p-0.5 shadow-1 ring-1 ring-divider forced:border',
-        item.from_me ? 'end-0' : 'start-0',
+        // Where there is no room beside the bubble, the tools stand above its end.
+        item.from_me
+          ? 'end-0 max-sm:start-0 max-sm:end-auto max-sm:-top-9'
+          : 'start-0 max-sm:start-auto max-sm:end-0 max-sm:-top-9',
       )}
     >
       {reacting ? (

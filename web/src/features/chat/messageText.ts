@@ -1,10 +1,12 @@
 import { useLingui } from '@lingui/react';
 import type { ItemBody } from '../../core/generated/ItemBody';
 import type { SystemEvent } from '../../core/generated/SystemEvent';
+import { isolated } from '../../ui/bidi';
 
 /** The words for everything in a conversation that is not a written text. */
-export function useBodyText(name: string): (body: ItemBody, fromMe: boolean) => string {
+export function useBodyText(title: string): (body: ItemBody, fromMe: boolean) => string {
   const { _ } = useLingui();
+  const name = isolated(title);
   const systemText = useSystemText(name);
   return (body, fromMe) => {
     switch (body.type) {

@@ -47,7 +47,9 @@ export function SearchResults({
             >
               <Avatar name={contact.name} seed={contact.colour_seed} size={40} />
               <span className="min-w-0">
-                <span className="block truncate font-semibold">{contact.name}</span>
+                <span dir="auto" className="block w-fit max-w-full truncate font-semibold">
+                  {contact.name}
+                </span>
                 <span className="block truncate text-13 text-text-2">@{contact.handle}</span>
               </span>
             </Link>
@@ -82,7 +84,11 @@ function HitRow({ hit, current }: { hit: SearchHit; current: boolean }) {
       <Avatar name={hit.title} seed={hit.colour_seed} />
       <span className="min-w-0 flex-1">
         <span className="flex items-baseline gap-2">
-          <span className="min-w-0 flex-1 truncate font-semibold">{hit.title}</span>
+          <span className="flex min-w-0 flex-1 font-semibold">
+            <span dir="auto" className="truncate">
+              {hit.title}
+            </span>
+          </span>
           <time className="text-12 text-text-3">{formatListTime(hit.at_ms, nowMs, i18n.locale)}</time>
         </span>
         <span className="line-clamp-2 text-13 wrap-anywhere text-text-2">

@@ -30,7 +30,9 @@ export function BlockListPage({ onBack }: { onBack: () => void }) {
               <div key={contact.contact_id} className="flex min-h-16 items-center gap-3 px-4 py-2 md:px-5">
                 <Avatar name={contact.name} seed={contact.colour_seed} size={40} />
                 <div className="min-w-0 flex-1">
-                  <div className="truncate font-semibold">{contact.name}</div>
+                  <div dir="auto" className="w-fit max-w-full truncate font-semibold">
+                    {contact.name}
+                  </div>
                   <div className="truncate text-13 text-text-2">@{contact.handle}</div>
                 </div>
                 <Button variant="outline" size="sm" onClick={() => void unblock(contact.contact_id)}>

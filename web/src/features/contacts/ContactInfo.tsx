@@ -59,8 +59,10 @@ function Known({ view }: { view: ContactView }) {
         <span className="mb-2">
           <Avatar name={item.name} seed={item.colour_seed} size={72} />
         </span>
-        <p className="max-w-full text-20 font-semibold tracking-tight wrap-anywhere">{item.name}</p>
-        <p className="text-13 text-text-2">@{item.handle}</p>
+        <p dir="auto" className="max-w-full text-20 font-semibold tracking-tight wrap-anywhere">
+          {item.name}
+        </p>
+        <p className="max-w-full text-13 text-text-2 wrap-anywhere">@{item.handle}</p>
         <TrustLine state={item.trust.type} since={since} className="mt-1" />
       </div>
       <div className="grid gap-1 border-y border-divider px-3 py-2">
@@ -101,7 +103,9 @@ function Known({ view }: { view: ContactView }) {
       />
       <dl className="grid grid-cols-[auto_1fr] gap-x-4 gap-y-2 border-b border-divider px-5 pb-4 text-13">
         <dt className="text-text-2">{_('contacts.ownName')}</dt>
-        <dd className="text-end wrap-anywhere">{view.display_name || `@${item.handle}`}</dd>
+        <dd dir="auto" className="justify-self-end text-end wrap-anywhere">
+          {view.display_name || `@${item.handle}`}
+        </dd>
         <dt className="text-text-2">{_('contacts.since')}</dt>
         <dd className="text-end">{formatMoment(view.added_at_ms, i18n.locale)}</dd>
         <dt className="text-text-2">{_('contacts.identity')}</dt>

@@ -61,7 +61,9 @@ export function NewChatPane({ adding }: { adding: boolean }) {
               >
                 <Avatar name={contact.name} seed={contact.colour_seed} size={40} />
                 <span className="min-w-0 flex-1">
-                  <span className="block truncate font-semibold">{contact.name}</span>
+                  <span dir="auto" className="block w-fit max-w-full truncate font-semibold">
+                    {contact.name}
+                  </span>
                   <span className="block truncate text-13 text-text-2">@{contact.handle}</span>
                 </span>
                 {contact.favourite && (

@@ -57,6 +57,7 @@ export function ProfilePage({
                 label={_('settings.displayName')}
                 value={text}
                 maxLength={64}
+                dir="auto"
                 autoComplete="name"
                 onChange={(event) => setText(event.target.value)}
                 hint={_('settings.displayNameHint')}
@@ -73,7 +74,7 @@ export function ProfilePage({
       <Section title={_('settings.account')}>
         <SettingCard>
           <SettingRow title={_('auth.handle')} description={_('settings.handleDetail')}>
-            <span className="font-medium">@{handle}</span>
+            <span className="min-w-0 font-medium wrap-anywhere">@{handle}</span>
           </SettingRow>
           <SettingRow title={_('settings.logOut')} description={_('settings.logOutDetail')}>
             <Button variant="outline" size="sm" onClick={() => setLeaving(true)}>

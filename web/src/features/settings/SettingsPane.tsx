@@ -95,7 +95,9 @@ export function SettingsPane({
         <div className="flex items-center gap-3 border-b border-divider px-2 pb-4">
           <Avatar name={name || handle} seed={seed} size={56} />
           <div className="min-w-0 flex-1">
-            <div className="truncate text-17 font-semibold">{name || handle}</div>
+            <div dir="auto" className="w-fit max-w-full truncate text-17 font-semibold">
+              {name || handle}
+            </div>
             <div className="truncate text-13 text-text-2">@{handle}</div>
           </div>
           <Link

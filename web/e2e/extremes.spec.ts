@@ -1,0 +1,85 @@
+/** What people and their programs really write: long names, other scripts, rubbish, too much; on the narrowest screen. */
+import { expect, type Page } from '@playwright/test';
+import { Person } from './person';
+import { text } from './texts';
+import { test } from './world';
+
+const ARABIC = 'شيماء عبد الرحمن (مكتب) 123';
+const LONG = 'Maximiliane-Konstantinopolitanische von und zu Wolkenkuckucksheim'.slice(0, 64);
+const WIDE = `w${'m'.repeat(31)}`;
+
+/** Elements that stand out over the edge of the screen. */
+const overhanging = (page: Page) =>
+  page.evaluate(() =>
+    [...document.querySelectorAll('body *')]
+      .filter((element) => {
+        const { left, right } = element.getBoundingClientRect();
+        return right > innerWidth + 1 || left < -1;
+      })
+      .map((element) => `${element.tagName} ${element.className}: ${element.textContent.slice(0, 40)}`),
+  );
+
+test('long names, other scripts, rubbish and very long texts stay within the narrowest screen', async ({
+  world,
+}) => {
+  const narrow = { width: 320, height: 640 };
+  const [wide, alice] = [
+    new Person(await world.browser(narrow), WIDE),
+    new Person(await world.browser(narrow), 'alice'),
+  ];
+  await rename(wide, ARABIC);
+  await rename(alice, LONG);
+
+  await alice.goTo('/add');
+  await alice.browser.typeAndEnter(alice.page.getByLabel(text('contacts.theirs')), `@${WIDE}`);
+  await expect(alice.composer).toBeVisible();
+  await alice.send('first words');
+  await wide.acceptRequest();
+  await wide.send('مرحبا English 123 ثم عربي');
+  await alice.sees('مرحبا English 123 ثم عربي');
+  await expect(alice.page.getByRole('heading', { level: 1, name: ARABIC })).toHaveCSS('direction', 'rtl');
+  expect(await overhanging(alice.page)).toEqual([]);
+  await alice.goToPart('info');
+  await expect(alice.page.getByText(`@${WIDE}`)).toBeVisible();
+  expect(await overhanging(alice.page)).toEqual([]);
+  await alice.page.goBack();
+
+  // It is text, however it looks.
+  const rubbish = `\u202Egnirts ${'A'.repeat(600)} ${'*_~\`'.repeat(100)} <img src=x onerror=alert(1)> end of it`;
+  await alice.send(rubbish);
+  await expect(wide.page.getByRole('log').getByText('<img src=x onerror=alert(1)>')).toBeVisible();
+  expect(await overhanging(wide.page)).toEqual([]);
+
+  await alice.browser.type(alice.composer, 'word '.repeat(13_107));
+  await expect(alice.page.getByRole('alert')).toBeVisible();
+  await alice.composer.press('Enter');
+  await expect(alice.composer).not.toHaveValue('');
+
+  // What was just written is what one sees, to its end, also from far above.
+  const long = `${Array.from({ length: 2300 }, (_, index) => `w${index}`).join(' ')}.`;
+  for (const words of [long, 'a short one']) {
+    await alice.send(words);
+    await expect(alice.message(words.slice(-20))).toHaveCount(1);
+    await expect.poll(() => alice.page.evaluate(belowTheFold)).toBeLessThan(48);
+    await alice.page.getByRole('log').hover();
+    await alice.page.mouse.wheel(0, -2000);
+    await expect.poll(() => alice.page.evaluate(belowTheFold)).toBeGreaterThan(1000);
+  }
+  await wide.sees('a short one');
+});
+
+async function rename(person: Person, name: string): Promise<void> {
+  await person.signUp();
+  await person.goTo('/settings/profile');
+  await person.page.getByLabel(text('settings.displayName')).fill(name);
+  await person.page.getByRole('button', { name: text('ui.save') }).click();
+  await expect(person.page.getByText(text('settings.saved'))).toBeVisible();
+  expect(await overhanging(person.page)).toEqual([]);
+  await person.goHome();
+}
+
+/** How much of the conversation stands below what is shown, in pixels. */
+function belowTheFold(): number {
+  const log = document.querySelector('[role=log]');
+  return log ? log.scrollHeight - log.scrollTop - log.clientHeight : Number.NaN;
+}
