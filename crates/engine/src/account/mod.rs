@@ -142,11 +142,7 @@ fn store_name(cx: &mut Cx<'_>, display_name: &str) -> Outcome<()> {
 
 /// A name as people type it: trimmed, without control characters, bounded.
 pub(crate) fn clean_name(text: &str, chars_max: usize) -> Outcome<String> {
-    let text: String = text
-        .trim()
-        .chars()
-        .filter(|character| !character.is_control())
-        .collect();
+    let text: String = text.trim().chars().filter(|at| shows(*at)).collect();
     if text.chars().count() > chars_max {
         return Err(Fault::refused(RefusalCode::TooLong));
     }
@@ -155,11 +151,15 @@ pub(crate) fn clean_name(text: &str, chars_max: usize) -> Outcome<String> {
 
 /// The same for a name that came from outside: cut instead of refused.
 pub(crate) fn cut_name(text: &str, chars_max: usize) -> String {
-    text.trim()
-        .chars()
-        .filter(|character| !character.is_control())
-        .take(chars_max)
-        .collect()
+    let shown = text.trim().chars().filter(|at| shows(*at));
+    shown.take(chars_max).collect()
+}
+
+/// Neither a control character nor one that turns the direction of what stands around a name (UAX #9, 2.1 to 2.4):
+/// with those a name could rewrite the sentence in which it is shown. Marks for one word's own direction stay.
+fn shows(character: char) -> bool {
+    !character.is_control()
+        && !matches!(character, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 pub(crate) fn view(db: Db<'_>, live: &Live, now: Timestamp) -> Outcome<AccountView> {
@@ -186,4 +186,20 @@ pub(crate) fn view(db: Db<'_>, live: &Live, now: Timestamp) -> Outcome<AccountVi
             .then_some(live.clock_ahead_ms),
         pending: u32::try_from(uint(outbox::pending(db)?)).unwrap_or(u32::MAX),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_turns_nothing_round_but_itself() {
+        let turned = " Ada\u{202E}\u{2066} \u{7}Lovelace\u{2069}\n";
+        assert_eq!(cut_name(turned, 64), "Ada Lovelace");
+        assert_eq!(cut_name(turned, 3), "Ada");
+        assert_eq!(clean_name(turned, 12).unwrap(), "Ada Lovelace");
+        assert!(clean_name(turned, 11).is_err());
+        let persian = "\u{645}\u{6CC}\u{200C}\u{62E}";
+        assert_eq!(cut_name(persian, 64), persian);
+    }
 }
