@@ -1,17 +1,12 @@
 import type { Page } from '@playwright/test';
 import { Person, acquainted } from './person';
 import { text } from './texts';
-import { expect, test } from './world';
+import { type World, expect, test } from './world';
 
 const PASSPHRASE = 'correct horse battery';
 
 test('two tabs show and send the same, also after the leading one is closed', async ({ world }) => {
-  const [alice, bob] = [new Person(await world.browser(), 'alice'), new Person(await world.browser(), 'bob')];
-  await acquainted(alice, bob);
-  const first = alice.page;
-  const second = await alice.browser.newTab('/' + new URL(first.url()).hash);
-  await expect(alice.message('first words', second)).toHaveCount(1);
-  const led = await leader(second);
+  const { alice, bob, first, second, led } = await twoTabs(world);
 
   await alice.send('from the first tab');
   await expect(alice.message('from the first tab', second)).toHaveCount(1);
@@ -25,12 +20,7 @@ test('two tabs show and send the same, also after the leading one is closed', as
 });
 
 test('a leading tab that is hidden gives the lead to the one that is looked at', async ({ world }) => {
-  const [alice, bob] = [new Person(await world.browser(), 'alice'), new Person(await world.browser(), 'bob')];
-  await acquainted(alice, bob);
-  const first = alice.page;
-  const second = await alice.browser.newTab('/' + new URL(first.url()).hash);
-  await expect(alice.message('first words', second)).toHaveCount(1);
-  const led = await leader(second);
+  const { alice, bob, first, second, led } = await twoTabs(world);
 
   await setHidden(first, true);
   await expect.poll(() => leader(second), 'the lead passed on').not.toBe(led);
@@ -76,6 +66,16 @@ test('an unlocked vault stays open in the other tab, and locking closes all of t
   await expect(alice.passphraseField(third)).toBeVisible();
   await expect(alice.passphraseField(fourth)).toBeVisible();
 });
+
+/** Alice reads her chat with Bob in two tabs; the first one leads. */
+async function twoTabs(world: World) {
+  const [alice, bob] = [new Person(await world.browser(), 'alice'), new Person(await world.browser(), 'bob')];
+  await acquainted(alice, bob);
+  const first = alice.page;
+  const second = await alice.browser.newTab('/' + new URL(first.url()).hash);
+  await expect(alice.message('first words', second)).toHaveCount(1);
+  return { alice, bob, first, second, led: await leader(second) };
+}
 
 /** The worker that holds the lead, by the name the browser gives it. */
 async function leader(page: Page): Promise<string> {

@@ -123,6 +123,17 @@ impl Person {
             .join(format!("{}.{}.db", self.name, self.identity))
     }
 
+    /// Account, device and the names of the one-time prekeys it can still use, from the store of an engine that has ended.
+    pub fn one_time_prekeys(&self) -> Result<(Vec<u8>, Vec<u8>, Vec<Vec<u8>>)> {
+        let store = rusqlite::Connection::open(self.store())?;
+        let sql = "SELECT account_id, device_id FROM account_self";
+        let (account, device) = store.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let mut alive =
+            store.prepare("SELECT public_hash FROM prekeys_secrets WHERE kind = 'one_time'")?;
+        let alive = alive.query_map([], |row| row.get(0))?;
+        Ok((account, device, alive.collect::<Result<_, _>>()?))
+    }
+
     /// This device's clock.
     pub fn clock(&self, now: Timestamp) -> Timestamp {
         Timestamp(now.0.saturating_add_signed(self.skew_ms))

@@ -159,6 +159,17 @@ impl Relay {
         })
     }
 
+    /// Hashes of the one-time prekeys of a device that nobody has claimed.
+    pub fn stock(&self, account: &[u8], device: &[u8]) -> Result<Vec<Vec<u8>>> {
+        let directory = self.database("directory.db")?;
+        let mut stock = directory.prepare(
+            "SELECT key_hash FROM keys_one_time_prekeys
+             WHERE account_id = ?1 AND device_id = ?2 AND claimed_at_ms IS NULL",
+        )?;
+        let stock = stock.query_map([account, device], |row| row.get(0))?;
+        Ok(stock.collect::<Result<_, _>>()?)
+    }
+
     /// What a request may change in the mailboxes after it has changed the directory.
     pub fn rights(&self) -> Result<Rights> {
         let mailbox = self.database("mailbox.db")?;

@@ -248,12 +248,7 @@ fn a_claimed_handle_counts_only_when_the_directory_agrees() {
     for (index, handle) in [(mallory, "mallory"), (bob, "bob"), (carol, "carol")] {
         world.sign_up(index, handle);
     }
-    world.kill(mallory);
-    world
-        .store(mallory)
-        .execute_batch("UPDATE account_self SET handle = 'carol';")
-        .unwrap();
-    world.open(mallory);
+    world.damage(mallory, "UPDATE account_self SET handle = 'carol';");
     world.pass(5_000);
     let false_claim = world.add(mallory, "bob");
     world.text(mallory, false_claim, "it is me, carol");

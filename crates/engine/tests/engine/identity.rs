@@ -532,15 +532,11 @@ fn an_unproved_log_head_is_asked_about_once() {
     let mut world = World::new();
     let (alice, bob, conversation) = world.friends(true);
     world.pass(60_000);
-    world.kill(alice);
-    world
-        .store(alice)
-        .execute_batch(
-            "UPDATE identities_logs SET sequence = sequence + 1, hash = zeroblob(32)
+    world.damage(
+        alice,
+        "UPDATE identities_logs SET sequence = sequence + 1, hash = zeroblob(32)
              WHERE fingerprint = (SELECT fingerprint FROM account_self);",
-        )
-        .unwrap();
-    world.open(alice);
+    );
     for text in ["one", "two", "three"] {
         world.text(alice, conversation, text);
         world.pass(5_000);

@@ -1,13 +1,15 @@
 //! What did not arrive or was not understood: holes in a sender's numbering, contents of a later version.
 
+use crate::relay::Row;
 use crate::world::World;
 use securechat_engine::api::*;
+use securechat_proto::ConversationId;
 use securechat_proto::wire::Message;
 use securechat_proto::wire::content::content::Body;
 use securechat_proto::wire::content::{Content, Text};
 
-#[test]
-fn what_the_relay_lost_is_shown_as_a_gap() {
+/// Bob comes back to three messages of Alice, and the relay holds the second one back.
+fn second_of_three_withheld() -> (World, usize, ConversationId, Row) {
     let mut world = World::new();
     let (alice, bob, conversation) = world.friends(false);
     world.cut(bob);
@@ -18,9 +20,15 @@ fn what_the_relay_lost_is_shown_as_a_gap() {
     let device = world.account(bob).device_id.unwrap();
     let mailbox = world.relay.mailboxes.get_mut(&device).unwrap();
     assert_eq!(mailbox.rows.len(), 3);
-    mailbox.rows.remove(1);
+    let withheld = mailbox.rows.remove(1);
     world.peers[bob].online = true;
     world.pass(30_000);
+    (world, bob, conversation, withheld)
+}
+
+#[test]
+fn what_the_relay_lost_is_shown_as_a_gap() {
+    let (mut world, bob, conversation, _) = second_of_three_withheld();
     assert!(
         !world.lines(bob, conversation).contains(&SystemEvent::Gap),
         "most come a moment later"
@@ -41,18 +49,8 @@ fn what_the_relay_lost_is_shown_as_a_gap() {
 
 #[test]
 fn what_came_late_closes_its_gap() {
-    let mut world = World::new();
-    let (alice, bob, conversation) = world.friends(false);
-    world.cut(bob);
-    for text in ["one", "two", "three"] {
-        world.text(alice, conversation, text);
-        world.pass(1_000);
-    }
+    let (mut world, bob, conversation, mut late) = second_of_three_withheld();
     let device = world.account(bob).device_id.unwrap();
-    let mailbox = world.relay.mailboxes.get_mut(&device).unwrap();
-    let mut late = mailbox.rows.remove(1);
-    world.peers[bob].online = true;
-    world.pass(30_000);
     let mailbox = world.relay.mailboxes.get_mut(&device).unwrap();
     mailbox.next += 1;
     late.sequence = mailbox.next;

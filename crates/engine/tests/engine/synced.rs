@@ -136,15 +136,8 @@ fn contacts_come_back_from_the_vault() {
     let mut world = World::new();
     let (alice, bob, conversation) = world.friends(true);
     world.pass(60_000);
-    world.kill(alice);
-    world
-        .store(alice)
-        .execute_batch(
-            "DELETE FROM contacts_list; DELETE FROM conversations_list; DELETE FROM messages_rows;
-             UPDATE vault_records SET version = 0, dirty_at = 1, base = x'' WHERE name = 'contacts';",
-        )
-        .unwrap();
-    world.open(alice);
+    world.damage(alice, "DELETE FROM contacts_list; DELETE FROM conversations_list; DELETE FROM messages_rows;
+             UPDATE vault_records SET version = 0, dirty_at = 1, base = x'' WHERE name = 'contacts';");
     world.pass(300_000);
     let view = world.conversation(alice, conversation);
     assert_eq!(

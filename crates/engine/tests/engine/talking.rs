@@ -181,15 +181,11 @@ fn edit_delete_reply_and_reaction_reach_the_other_side() {
 fn typing_shows_for_a_moment_and_can_be_switched_off() {
     let mut world = World::new();
     let (alice, bob, conversation) = world.friends(false);
-    world
-        .command(
-            alice,
-            Command::SetTyping {
-                conversation_id: conversation,
-                active: true,
-            },
-        )
-        .unwrap();
+    let typing = Command::SetTyping {
+        conversation_id: conversation,
+        active: true,
+    };
+    world.command(alice, typing.clone()).unwrap();
     assert!(world.conversation(bob, conversation).typing);
     world.pass(7_000);
     assert!(!world.conversation(bob, conversation).typing);
@@ -200,15 +196,7 @@ fn typing_shows_for_a_moment_and_can_be_switched_off() {
     world
         .command(alice, Command::UpdateSettings { settings })
         .unwrap();
-    world
-        .command(
-            alice,
-            Command::SetTyping {
-                conversation_id: conversation,
-                active: true,
-            },
-        )
-        .unwrap();
+    world.command(alice, typing).unwrap();
     assert!(!world.conversation(bob, conversation).typing);
 }
 

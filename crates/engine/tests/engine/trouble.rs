@@ -218,12 +218,7 @@ fn a_broken_message_heals_in_place() {
     world.text(alice, conversation, "before");
     world.pass(5_000);
     // Bob's device comes back from a copy of its store in which it had no session with Alice yet.
-    world.kill(bob);
-    world
-        .store(bob)
-        .execute_batch("DELETE FROM identities_sessions;")
-        .unwrap();
-    world.open(bob);
+    world.damage(bob, "DELETE FROM identities_sessions;");
     world.pass(5_000);
     world.text(alice, conversation, "broken one");
     world.settle();

@@ -477,6 +477,13 @@ impl World {
         db
     }
 
+    /// Changes the store behind the engine's back, and starts it again.
+    pub fn damage(&mut self, index: usize, sql: &str) {
+        self.kill(index);
+        self.store(index).execute_batch(sql).unwrap();
+        self.open(index);
+    }
+
     /// The socket ends with this code, as the relay closes it.
     pub fn close(&mut self, index: usize, code: u16) {
         self.drop_socket(index);

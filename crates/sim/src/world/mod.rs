@@ -233,6 +233,7 @@ impl World {
             self.end(person)?;
         }
         check::nothing_was_broken(self)?;
+        check::stock_opens(self)?;
         let envelopes = self.wire.check()?;
         let most = ENVELOPES_PER_COMMAND * (self.commands + 10);
         anyhow::ensure!(

@@ -18,6 +18,12 @@ fn answered() -> (Device, Device) {
     (alice, bob)
 }
 
+/// The next message of `from` starts a session.
+fn want_fresh(from: &mut Device, to: &Device) {
+    let sessions = from.sessions.get_mut(&to.address()).unwrap();
+    sessions.want_fresh(0);
+}
+
 /// Sends and opens one message, and tells the session it went through.
 fn deliver(from: &mut Device, to: &mut Device, now: u64) -> SessionName {
     let mail = from.send(to, b"text", now);
@@ -101,11 +107,7 @@ fn a_fresh_session_is_due_after_a_thousand_messages_in_both_directions() {
 #[test]
 fn sessions_start_at_most_once_a_minute() {
     let (mut alice, mut bob) = answered();
-    alice
-        .sessions
-        .get_mut(&bob.address())
-        .unwrap()
-        .want_fresh(0);
+    want_fresh(&mut alice, &bob);
     let until = Timestamp(MINUTE);
     assert_eq!(
         alice.try_send(&bob, None, b"x", MINUTE - 1).err(),
@@ -119,11 +121,7 @@ fn sessions_start_at_most_once_a_minute() {
     );
     deliver(&mut alice, &mut bob, MINUTE);
     // The session just started and not answered is as fresh as another break can ask for.
-    alice
-        .sessions
-        .get_mut(&bob.address())
-        .unwrap()
-        .want_fresh(0);
+    want_fresh(&mut alice, &bob);
     deliver(&mut alice, &mut bob, MINUTE + 1);
     assert!(alice.try_send(&bob, None, b"x", 3 * MINUTE).is_ok());
 }
@@ -133,11 +131,7 @@ fn a_clock_that_was_set_back_delays_no_session() {
     let (mut alice, mut bob) = pair();
     deliver(&mut alice, &mut bob, 10_000 * DAY);
     deliver(&mut bob, &mut alice, 10_000 * DAY);
-    alice
-        .sessions
-        .get_mut(&bob.address())
-        .unwrap()
-        .want_fresh(0);
+    want_fresh(&mut alice, &bob);
     deliver(&mut alice, &mut bob, DAY);
 }
 
@@ -177,11 +171,7 @@ fn at_most_three_sessions_are_kept_and_the_newest_stays() {
     let mut last = None;
     let mut mails = vec![alice.send(&mut bob, b"old", 0)];
     for round in 1..=4 {
-        alice
-            .sessions
-            .get_mut(&bob.address())
-            .unwrap()
-            .want_fresh(0);
+        want_fresh(&mut alice, &bob);
         let now = round * MINUTE;
         last = Some(deliver(&mut alice, &mut bob, now));
         assert_eq!(deliver(&mut bob, &mut alice, now), last.unwrap());
@@ -199,11 +189,7 @@ fn at_most_three_sessions_are_kept_and_the_newest_stays() {
 fn a_repair_starts_above_every_generation_seen() {
     let (mut alice, mut bob) = answered();
     // Alice starts generation 2, and Bob loses the key for it before it arrives.
-    alice
-        .sessions
-        .get_mut(&bob.address())
-        .unwrap()
-        .want_fresh(0);
+    want_fresh(&mut alice, &bob);
     let lost = alice.send(&mut bob, b"lost", MINUTE);
     bob.prekeys.kems.clear();
     let rejection = bob.receive(&alice, &lost, MINUTE).unwrap_err();
@@ -218,8 +204,7 @@ fn a_repair_starts_above_every_generation_seen() {
 fn a_device_that_lost_its_sessions_is_heard_again_in_one_round() {
     let (mut alice, mut bob) = answered();
     for round in 1..=5 {
-        let peer = bob.address();
-        alice.sessions.get_mut(&peer).unwrap().want_fresh(0);
+        want_fresh(&mut alice, &bob);
         deliver(&mut alice, &mut bob, round * MINUTE);
         deliver(&mut bob, &mut alice, round * MINUTE);
     }
@@ -238,11 +223,7 @@ fn a_device_that_lost_its_sessions_is_heard_again_in_one_round() {
 fn a_session_below_an_answered_one_receives_for_48_hours() {
     for (late, opens) in [(48 * HOUR - 1, true), (48 * HOUR, false)] {
         let (mut alice, mut bob) = answered();
-        alice
-            .sessions
-            .get_mut(&bob.address())
-            .unwrap()
-            .want_fresh(0);
+        want_fresh(&mut alice, &bob);
         deliver(&mut alice, &mut bob, MINUTE);
         deliver(&mut bob, &mut alice, MINUTE);
         bob.sessions.clear();
@@ -256,11 +237,7 @@ fn a_session_below_an_answered_one_receives_for_48_hours() {
 #[test]
 fn the_stored_form_round_trips_and_refuses_changed_lengths() {
     let (mut alice, mut bob) = answered();
-    alice
-        .sessions
-        .get_mut(&bob.address())
-        .unwrap()
-        .want_fresh(0);
+    want_fresh(&mut alice, &bob);
     deliver(&mut alice, &mut bob, MINUTE);
     for sessions in [
         &alice.sessions[&bob.address()],
