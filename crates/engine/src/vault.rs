@@ -97,11 +97,18 @@ pub(crate) fn next_due(cx: &Cx<'_>) -> Outcome<Option<Timestamp>> {
     if !cx.live.link.is_ready() {
         return Ok(None);
     }
-    let dirty = cx.db.number(
-        "SELECT min(dirty_at) FROM vault_records WHERE pending IS NULL AND dirty_at IS NOT NULL",
+    let dirty = cx.db.all(
+        "SELECT name, dirty_at FROM vault_records WHERE pending IS NULL AND dirty_at IS NOT NULL ORDER BY dirty_at",
         [],
+        |row| Ok((row.get::<_, String>(0)?, uint(row.get(1)?))),
     )?;
-    Ok((dirty > 0).then(|| Timestamp(uint(dirty)).saturating_add_ms(GATHER_MS)))
+    for (name, dirty_at) in dirty {
+        // One that waits for an answer is written when that comes: a time that has passed would be due for ever.
+        if !is_under_way(cx, &name)? {
+            return Ok(Some(Timestamp(dirty_at).saturating_add_ms(GATHER_MS)));
+        }
+    }
+    Ok(None)
 }
 
 fn key(name: &str) -> String {

@@ -108,12 +108,16 @@ pub struct World {
     kills_left: u64,
     calm: bool,
     crashes: u32,
+    /// How many ticks there were in this millisecond.
+    ticks: (Timestamp, u32),
 }
 
 /// 2026-01-01: any fixed date will do.
 const START: Timestamp = Timestamp(1_767_225_600_000);
 /// A message, its receipts, and what heals it: far less than this, on average.
 const ENVELOPES_PER_COMMAND: usize = 8;
+/// Far more than all people's rooms together can have due in one millisecond.
+const TICKS_AT_ONCE: u32 = 500;
 /// Everyone has an account after this, whatever happens to the relay.
 const SIGNED_UP_MS: u64 = 10 * 60 * 1000;
 /// Longer than all jumps in time of one plan together.
@@ -174,6 +178,7 @@ impl World {
             commands: 0,
             calm: true,
             crashes: 0,
+            ticks: (START, 0),
         })
     }
 
@@ -343,6 +348,12 @@ impl World {
         let now = self.now;
         let due = self.person(person).deadline(now);
         if due.is_some_and(|at| at <= now) {
+            let before = if self.ticks.0 == now { self.ticks.1 } else { 0 };
+            self.ticks = (now, before + 1);
+            anyhow::ensure!(
+                before < TICKS_AT_ONCE,
+                "person{person} is due for ever: a real device would never rest"
+            );
             self.feed(person, Input::Tick)
         } else {
             self.plan_tick(person);
