@@ -1,4 +1,4 @@
-//! What can be typed. Exit codes stand in `exit.rs` and in `docs/cli.md`.
+//! What can be typed. Exit codes stand in `exit.rs` and in `docs/cli.md`. Names and texts of people may start with a dash.
 
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -48,12 +48,16 @@ pub enum Task {
     Bot,
     /// Prints a conversation, oldest first.
     History {
+        #[arg(allow_hyphen_values = true)]
         who: String,
         #[arg(long, default_value_t = 50)]
         limit: u32,
     },
     /// Searches messages and contacts.
-    Search { text: String },
+    Search {
+        #[arg(allow_hyphen_values = true)]
+        text: String,
+    },
     /// Shows the safety number; compares or confirms it.
     Verify(Verify),
     /// Shows the recovery kit, once; with --check erases it from this store after you have put it away.
@@ -119,15 +123,19 @@ pub enum Contact {
     /// Open message requests.
     Requests,
     Accept {
+        #[arg(allow_hyphen_values = true)]
         who: String,
     },
     Decline {
+        #[arg(allow_hyphen_values = true)]
         who: String,
     },
     Block {
+        #[arg(allow_hyphen_values = true)]
         who: String,
     },
     Unblock {
+        #[arg(allow_hyphen_values = true)]
         who: String,
     },
     /// Makes a new invite link; the former one stops working.
@@ -136,7 +144,9 @@ pub enum Contact {
 
 #[derive(Args)]
 pub struct Send {
+    #[arg(allow_hyphen_values = true)]
     pub who: String,
+    #[arg(allow_hyphen_values = true)]
     pub text: String,
     /// Also waits until the other side has it.
     #[arg(long)]
@@ -155,6 +165,7 @@ pub struct Receive {
 
 #[derive(Args)]
 pub struct Verify {
+    #[arg(allow_hyphen_values = true)]
     pub who: String,
     /// "The numbers are the same."
     #[arg(long, conflicts_with_all = ["differs", "qr"])]

@@ -18,8 +18,8 @@ fn a_bot_answers_while_it_listens() {
     assert_eq!(bot.line("message_id")["state"]["type"], "sent");
     bot.order(&json!({ "send": { "to": { "conversation_id": conversation }, "text": "by id" } }));
     assert_eq!(bot.line("message_id")["state"]["type"], "sent");
-    let received = alice.eventually(&["receive"], "/message/body/text", "by id");
-    assert_eq!(received[0]["message"]["body"]["text"], "by handle");
+    alice.eventually(&["receive"], "/message/body/text", "by id");
+    assert_eq!(alice.texts("bob"), ["hello bob", "by handle", "by id"]);
 
     alice.done(&["send", "bob", "while it listens"]);
     let heard = bot.line("message");
@@ -131,8 +131,11 @@ fn a_bot_ends_with_what_was_ordered_when_nobody_orders_any_more() {
     let answers = bot.end();
     let states = answers.iter().map(|line| &line["state"]["type"]);
     assert_eq!(states.collect::<Vec<_>>(), ["sent", "sent", "sent"]);
-    let received = alice.eventually(&["receive"], "/message/body/text", "number 2");
-    assert_eq!(received.len(), 3);
+    alice.eventually(&["receive"], "/message/body/text", "number 2");
+    assert_eq!(
+        alice.texts("bob"),
+        ["hello bob", "number 0", "number 1", "number 2"]
+    );
 }
 
 /// The bot of the documentation, as it stands there.

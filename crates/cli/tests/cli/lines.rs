@@ -73,6 +73,24 @@ fn nobody_can_look_like_somebody_else_or_like_oneself() {
 }
 
 #[test]
+fn names_and_texts_may_start_with_a_dash() {
+    let server = Server::start();
+    let (bob, carol) = (server.person("bob"), server.person("carol"));
+    bob.done(&["signup", "bob"]);
+    carol.done(&["signup", "carol", "--name=-rf *"]);
+    carol.done(&["send", "bob", "-1"]);
+    bob.eventually(&["contact", "requests"], "/handle", "carol");
+    bob.done(&["contact", "accept", "-rf *"]);
+    bob.done(&["send", "-rf *", "--no such flag", "--patience", "20"]);
+    assert_eq!(bob.texts("-rf *"), ["-1", "--no such flag"]);
+    assert_eq!(bob.done(&["search", "-1"]).len(), 1);
+    assert_eq!(bob.done(&["verify", "-rf *"]).len(), 1);
+    for task in ["block", "unblock"] {
+        bob.done(&["contact", task, "-rf *"]);
+    }
+}
+
+#[test]
 fn what_the_app_says_reads_as_its_own_words() {
     let server = Server::start();
     let (alice, bob) = friends(&server);

@@ -19,7 +19,7 @@ fn friends(server: &Server) -> (Person, Person) {
     alice.done(&["send", "bob", "hello bob"]);
     bob.eventually(&["contact", "requests"], "/handle", "alice");
     bob.done(&["contact", "accept", "alice"]);
-    alice.done(&["receive"]);
+    alice.learns("/contact/request", "none");
     (alice, bob)
 }
 
@@ -61,13 +61,8 @@ fn two_people_meet_write_find_and_verify_each_other() {
     assert_eq!(delivered.0, 5, "bob is away: no receipt in time");
     assert_eq!(delivered.1[0]["state"]["type"], "sent");
 
-    let history = bob.eventually(&["history", "alice"], "/message/body/text", "hello bob");
-    let texts: Vec<&str> = history
-        .iter()
-        .filter_map(|line| line["message"]["body"]["text"].as_str())
-        .collect();
-    assert_eq!(texts, ["hello bob", "hello yourself"]);
-    bob.done(&["receive"]);
+    assert_eq!(bob.texts("alice"), ["hello bob", "hello yourself"]);
+    bob.eventually(&["receive"], "/message/body/text", "ends when bob has it");
     let hits = bob.done(&["search", "ends"]);
     assert_eq!(hits[0]["hit"]["title"], "Alice of the Hill");
     assert!(bob.done(&["search", "nothing of the kind"]).is_empty());
@@ -139,11 +134,7 @@ fn links_blocks_and_the_kit_work_from_the_terminal() {
     bob.done(&["send", shown, "once more"]);
     alice.eventually(&["contact", "requests"], "/handle", "bob");
     alice.done(&["contact", "accept", "bob"]);
-    bob.done(&["receive"]);
-    assert_eq!(
-        bob.done(&["contact", "list"])[0]["contact"]["handle"],
-        "alice"
-    );
+    bob.learns("/contact/handle", "alice");
 
     alice.done(&["contact", "block", "bob"]);
     assert_eq!(alice.refused(&["send", "bob", "x"]), (4, "blocked".into()));

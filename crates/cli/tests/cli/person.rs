@@ -121,6 +121,31 @@ impl Person {
         }
     }
 
+    /// Receives until the store knows `value` at `pointer` of the first contact.
+    #[track_caller]
+    pub fn learns(&self, pointer: &str, value: &str) {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let contacts = self.done(&["contact", "list"]);
+            let known = contacts.first().and_then(|first| first.pointer(pointer));
+            if known.and_then(Value::as_str) == Some(value) {
+                return;
+            }
+            assert!(Instant::now() < end, "never {value}: {contacts:?}");
+            self.done(&["receive"]);
+        }
+    }
+
+    /// The texts of a conversation, oldest first.
+    #[track_caller]
+    pub fn texts(&self, who: &str) -> Vec<String> {
+        let lines = self.done(&["history", who]);
+        let texts = lines
+            .iter()
+            .filter_map(|line| line["message"]["body"]["text"].as_str());
+        texts.map(str::to_owned).collect()
+    }
+
     /// A task that goes on by itself.
     pub fn start(&self, task: &[&str]) -> Running {
         Running::new(self.command(true, task))
