@@ -1,6 +1,7 @@
 //! The relay's machine: it loses power, and its disk fails or is full. What was acknowledged is there afterwards.
 
 use super::Relay;
+use super::socket::submit_in;
 use crate::dice::Dice;
 use crate::disk::Planned;
 use anyhow::{Context, Result, ensure};
@@ -56,8 +57,10 @@ impl Relay {
         planned: Planned,
         dice: &mut Dice,
     ) -> Result<Struck> {
+        // An acknowledgement under way may have been carried out; so may the cursor in a proof.
+        let keeps = submit_in(&bytes).is_some();
         let (struck, ()) =
-            self.on_failing_disk(planned, dice, |relay| relay.frame(number, bytes))?;
+            self.on_failing_disk(planned, dice, keeps, |relay| relay.frame(number, bytes))?;
         Ok(struck)
     }
 
@@ -68,7 +71,7 @@ impl Relay {
         planned: Planned,
         dice: &mut Dice,
     ) -> Result<(Struck, Option<(u16, Vec<u8>)>)> {
-        let (struck, answer) = self.on_failing_disk(planned, dice, |relay| {
+        let (struck, answer) = self.on_failing_disk(planned, dice, true, |relay| {
             relay.request(method, path, bearer, body)
         })?;
         if let Some((status, _)) = &answer {
@@ -82,17 +85,19 @@ impl Relay {
 
     /// The housekeeping of every minute while the disk fails; it empties the log into the database.
     pub fn sweep_on_failing_disk(&mut self, planned: Planned, dice: &mut Dice) -> Result<Struck> {
-        let (struck, _) = self.on_failing_disk(planned, dice, |relay| {
+        let (struck, _) = self.on_failing_disk(planned, dice, false, |relay| {
             // Refused is refused: the next one does it.
             Ok(relay.sweep().is_ok())
         })?;
         Ok(struck)
     }
 
+    /// `keeps`: no envelope may be gone afterwards.
     fn on_failing_disk<R>(
         &mut self,
         planned: Planned,
         dice: &mut Dice,
+        keeps: bool,
         operation: impl FnOnce(&mut Self) -> Result<R>,
     ) -> Result<(Struck, R)> {
         self.settle()?;
@@ -114,7 +119,7 @@ impl Relay {
         // What was under way is there or not; what was there before is not gone.
         let lost: Vec<_> = before
             .iter()
-            .filter(|row| ENVELOPES.contains(&row.0.as_str()) && !after.contains(*row))
+            .filter(|row| keeps && ENVELOPES.contains(&row.0.as_str()) && !after.contains(*row))
             .collect();
         ensure!(
             lost.is_empty(),
