@@ -26,6 +26,18 @@ pub(crate) fn on_first_text(cx: &mut Cx<'_>, contact: &Contact) -> Outcome<()> {
     line(cx, &contact.fingerprint, SystemEvent::RequestSent)
 }
 
+/// A text was taken back before it left. If it was the whole request, nothing was asked for.
+pub(crate) fn on_taken_back(cx: &mut Cx<'_>, contact: &Contact) -> Outcome<()> {
+    if contact.standing != Standing::Outgoing || outbox::holds_any(cx, &contact.id)? {
+        return Ok(());
+    }
+    set_standing(cx, contact, Standing::Unsent)?;
+    match conversations::of_fingerprint(cx.db, &contact.fingerprint)? {
+        Some(id) => messages::forget_system_line(cx, &id, &SystemEvent::RequestSent),
+        None => Ok(()),
+    }
+}
+
 /// The form in which a text leaves before the other side has accepted: every one carries the right to answer, so
 /// that none depends on another.
 pub(crate) fn introduce(cx: &mut Cx<'_>, contact: &Contact, text: Text) -> Outcome<Body> {

@@ -134,6 +134,21 @@ pub(crate) fn system_line(
     Ok(())
 }
 
+/// Takes lines of this event out of the conversation again: it did not happen.
+pub(crate) fn forget_system_line(
+    cx: &mut Cx<'_>,
+    conversation_id: &ConversationId,
+    event: &SystemEvent,
+) -> Outcome<()> {
+    let text = serde_json::to_string(event).unwrap_or_default();
+    cx.db.run(
+        "DELETE FROM messages_rows WHERE conversation_id = ?1 AND kind = 'system' AND text = ?2",
+        params![conversation_id.as_bytes(), text],
+    )?;
+    cx.changed_conversation(*conversation_id);
+    Ok(())
+}
+
 /// A time that sorts behind everything shown: a clock that lags must not put a new line above old ones.
 pub(crate) fn at_the_end(cx: &Cx<'_>, conversation_id: &ConversationId) -> Outcome<Timestamp> {
     let last = cx.db.number(

@@ -200,6 +200,7 @@ pub(crate) fn delete(
     }
     let contact = contacts::named_by(cx, conversation_id)?;
     let mut told = Vec::new();
+    let mut any_never_left = false;
     for id in ids {
         let own = row(cx, id)?;
         if own.conversation_id != *conversation_id {
@@ -209,12 +210,16 @@ pub(crate) fn delete(
             return Err(Fault::refused(RefusalCode::NotAuthor));
         }
         let never_left = outbox::take_back(cx, id)?;
+        any_never_left |= never_left;
         if for_everyone && !never_left {
             erase(cx, id)?;
             told.push(id.to_vec());
         } else {
             forget(cx, id)?;
         }
+    }
+    if any_never_left {
+        contacts::requests::on_taken_back(cx, &contact)?;
     }
     if !told.is_empty() {
         if !contact.is_accepted() {

@@ -349,6 +349,14 @@ pub(crate) fn take_back(cx: &mut Cx<'_>, content_id: &ContentId) -> Outcome<bool
     Ok(false)
 }
 
+/// Whether anything for this contact is on its way, or left and is not confirmed.
+pub(crate) fn holds_any(cx: &Cx<'_>, contact_id: &ContactId) -> Outcome<bool> {
+    cx.db.exists(
+        "SELECT 1 FROM outbox_contents WHERE contact_id = ?1",
+        [contact_id.0.as_bytes()],
+    )
+}
+
 /// The person wants a failed message sent again: the same content, sealed anew, with a number and a place of its own.
 /// Its old place lies behind what was said since.
 pub(crate) fn retry(cx: &mut Cx<'_>, content_id: &ContentId) -> Outcome<bool> {

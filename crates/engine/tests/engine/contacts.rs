@@ -3,6 +3,37 @@
 use crate::world::World;
 use securechat_engine::api::*;
 
+/// Nothing left, so nothing was asked for: no "request sent", and no waiting for an answer that cannot come.
+#[test]
+fn a_request_that_is_taken_back_before_it_left_was_none() {
+    let mut world = World::new();
+    let (alice, bob) = (world.peer(false), world.peer(false));
+    world.sign_up(alice, "alice");
+    world.sign_up(bob, "bob");
+    let conversation = world.add(alice, "bob");
+    world.cut(alice);
+    let ids = ["hello bob", "are you there?"].map(|text| world.text(alice, conversation, text));
+    for (id, state) in ids
+        .into_iter()
+        .zip([RequestState::Outgoing, RequestState::Unsent])
+    {
+        let delete = Command::DeleteMessages {
+            conversation_id: conversation,
+            message_ids: vec![id],
+            for_everyone: false,
+        };
+        world.command(alice, delete).unwrap();
+        assert_eq!(world.conversation(alice, conversation).request, state);
+    }
+    assert!(world.lines(alice, conversation).is_empty());
+    world.uncut(alice);
+    assert_eq!(world.account(bob).requests, 0);
+    world.text(alice, conversation, "hello again");
+    world.pass(3_000);
+    assert_eq!(world.account(bob).requests, 1);
+    assert_eq!(world.texts(bob, conversation), ["hello again"]);
+}
+
 #[test]
 fn a_request_is_accepted_and_texts_go_both_ways_in_order() {
     let mut world = World::new();
