@@ -45,6 +45,17 @@ impl Driver {
         self.feed(Input::Tick)
     }
 
+    /// The relay cannot be reached from here until [`Driver::mend`]; what is written waits in the store.
+    pub fn cut(&mut self) {
+        self.transport.cut();
+    }
+
+    /// The network is back, and the system says so.
+    pub fn mend(&mut self) -> Result<()> {
+        self.transport.mend();
+        self.feed(Input::Online)
+    }
+
     pub fn query(&self, query: Query) -> View {
         self.engine.query(query)
     }

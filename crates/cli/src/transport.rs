@@ -22,6 +22,7 @@ pub struct Transport {
     http: reqwest::Client,
     events: mpsc::UnboundedSender<Input>,
     socket: Option<Socket>,
+    is_cut: bool,
 }
 
 /// The open socket. Once dropped, its task sends what is left, closes and reports nothing more: a late "disconnected"
@@ -80,6 +81,7 @@ impl Transport {
                 http,
                 events,
                 socket: None,
+                is_cut: false,
             },
             inputs,
         ))
@@ -94,6 +96,10 @@ impl Transport {
         bearer: Option<String>,
         body: Bytes,
     ) {
+        if self.is_cut {
+            let _ = self.events.send(Input::RequestFailed { request_id });
+            return;
+        }
         let request = prepare(&self.http, &self.base, method, path, bearer, body);
         let events = self.events.clone();
         tokio::spawn(async move {
@@ -111,6 +117,10 @@ impl Transport {
 
     /// Opens the socket in the background; [`Input::Connected`] or [`Input::Disconnected`] follows.
     pub fn connect(&mut self) {
+        if self.is_cut {
+            let _ = self.events.send(Input::Disconnected { code: None });
+            return;
+        }
         let url = socket_address(&self.base);
         let (sender, frames) = mpsc::unbounded_channel();
         let is_current = Arc::new(AtomicBool::new(true));
@@ -129,6 +139,18 @@ impl Transport {
     /// Drops the socket; what was sent before still goes out.
     pub fn disconnect(&mut self) {
         self.socket = None;
+    }
+
+    /// Until [`Transport::mend`] nothing reaches the relay, as without a network.
+    pub fn cut(&mut self) {
+        self.is_cut = true;
+        if self.socket.take().is_some() {
+            let _ = self.events.send(Input::Disconnected { code: None });
+        }
+    }
+
+    pub fn mend(&mut self) {
+        self.is_cut = false;
     }
 
     /// Sends one frame; lost silently when the socket is gone, which the engine learns by `Disconnected`.

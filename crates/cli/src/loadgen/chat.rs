@@ -1,5 +1,7 @@
 //! Pairs of real engines that chat while somebody kills the server: acknowledged must be delivered, exactly once.
 //!
+//! Both sides lose the network again and again, each while the other has it: what is only in the mailbox when the server dies
+//! is what a live delivery would hide.
 //! Prints `ready` when everyone is connected (killing may begin) and ends with 0 only when both sides of every pair
 //! hold the same messages, each once, and every sender knows that its own arrived.
 
@@ -34,6 +36,9 @@ pub struct Chat {
     settle: u64,
 }
 
+/// Messages from one loss of the network to the next, and how many of them it lasts. The two sides take turns.
+const AWAY_EVERY: usize = 24;
+const AWAY: usize = 10;
 /// Longest wait for one step of the set-up.
 const STEP: Duration = Duration::from_secs(30);
 
@@ -170,7 +175,13 @@ fn requests(driver: &Driver) -> Vec<ConversationId> {
 impl Side {
     /// Sends everything, at its pace, whatever happens to the server.
     async fn talk(&mut self, options: &Chat) -> Result<()> {
+        let turn = if self.name == "a" { 0 } else { AWAY_EVERY / 2 };
         for number in 0..options.messages {
+            match (number + turn) % AWAY_EVERY {
+                1 => self.driver.cut(),
+                back if back == 1 + AWAY => self.driver.mend()?,
+                _ => {}
+            }
             let text = format!("{} {number}", self.name);
             let command = Command::SendText {
                 conversation_id: self.conversation_id,
@@ -185,7 +196,7 @@ impl Side {
                 .until(Duration::from_millis(options.pause_ms), |_| false)
                 .await?;
         }
-        Ok(())
+        self.driver.mend()
     }
 
     fn knows_all_arrived(&self) -> bool {
