@@ -27,33 +27,37 @@ pub(crate) fn owe_delivered(
     contact_id: &ContactId,
     target: &ContentId,
 ) -> Outcome<()> {
-    owe(cx, contact_id, DELIVERED, target)
+    owe(cx, contact_id, DELIVERED, &[*target])
 }
 
 /// Only to accepted contacts, and only when the person lets others see it.
-pub(crate) fn owe_read(cx: &mut Cx<'_>, contact: &Contact, target: &ContentId) -> Outcome<()> {
+pub(crate) fn owe_read(cx: &mut Cx<'_>, contact: &Contact, targets: &[ContentId]) -> Outcome<()> {
     if contact.is_accepted() && !contact.blocked && settings::read(cx.db)?.read_receipts {
-        owe(cx, &contact.id, READ, target)?;
+        owe(cx, &contact.id, READ, targets)?;
     }
     Ok(())
 }
 
-fn owe(cx: &mut Cx<'_>, contact_id: &ContactId, kind: i32, target: &ContentId) -> Outcome<()> {
-    let pending = cx.db.number(
-        "SELECT min(due_at) FROM receipts_owed WHERE contact_id = ?1",
+fn owe(cx: &mut Cx<'_>, contact_id: &ContactId, kind: i32, targets: &[ContentId]) -> Outcome<()> {
+    // A batch leaves together: what joins it does not move it, so any row tells when.
+    let pending = cx.db.one(
+        "SELECT due_at FROM receipts_owed WHERE contact_id = ?1 LIMIT 1",
         [contact_id.0.as_bytes()],
+        |row| row.get::<_, i64>(0),
     )?;
-    // A batch leaves together: what joins it does not move it.
-    let due_at = if pending > 0 {
-        pending
-    } else {
-        let delay = cx.ids.between(DELAY_MS.0, DELAY_MS.1);
-        int(cx.now.saturating_add_ms(delay).0)
+    let due_at = match pending {
+        Some(due_at) => due_at,
+        None => {
+            let delay = cx.ids.between(DELAY_MS.0, DELAY_MS.1);
+            int(cx.now.saturating_add_ms(delay).0)
+        }
     };
-    cx.db.run(
-        "INSERT OR IGNORE INTO receipts_owed (contact_id, kind, target, due_at) VALUES (?1, ?2, ?3, ?4)",
-        params![contact_id.0.as_bytes(), kind, target.as_bytes(), due_at],
-    )?;
+    for target in targets {
+        cx.db.run(
+            "INSERT OR IGNORE INTO receipts_owed (contact_id, kind, target, due_at) VALUES (?1, ?2, ?3, ?4)",
+            params![contact_id.0.as_bytes(), kind, target.as_bytes(), due_at],
+        )?;
+    }
     Ok(())
 }
 

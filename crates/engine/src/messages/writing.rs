@@ -361,8 +361,8 @@ pub(crate) fn mark_read(
             "UPDATE messages_rows SET unread = 0 WHERE message_id = ?1",
             [id.as_bytes()],
         )?;
-        receipts::owe_read(cx, &contact, id)?;
     }
+    receipts::owe_read(cx, &contact, &seen)?;
     if !seen.is_empty() {
         cx.changed_conversation(*conversation_id);
         cx.changed(Topic::Account);

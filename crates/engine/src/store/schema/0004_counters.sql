@@ -5,3 +5,6 @@ CREATE TABLE outbox_counters (
   counter INTEGER NOT NULL,
   request_hash BLOB NOT NULL
 ) STRICT;
+
+-- The next deadline is asked for after every input, however many receipts a long absence left behind.
+CREATE INDEX receipts_owed_due ON receipts_owed (due_at);
