@@ -31,15 +31,20 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Placed> {
     })
 }
 
-const COLUMNS: &str = "message_id, sequence, accepted_at, order_at";
+// `sequence > 0` lets SQLite use the index of numbered messages. It stands last: of two bounds SQLite seeks by the one that
+// stands first, and would walk over the whole conversation from number 1.
+pub(crate) const BEFORE: &str = "SELECT message_id, sequence, accepted_at, order_at FROM messages_rows
+    WHERE conversation_id = ?1 AND device_id = ?2 AND sequence < ?3 AND sequence > 0 AND accepted_at IS NOT NULL
+    ORDER BY sequence DESC LIMIT 1";
+pub(crate) const BEHIND: &str = "SELECT message_id, sequence, accepted_at, order_at FROM messages_rows
+    WHERE conversation_id = ?1 AND device_id = ?2 AND sequence > ?3 AND sequence > 0 AND accepted_at IS NOT NULL
+    ORDER BY sequence LIMIT 1";
 
 /// Gives a message its place, and moves those of the same device that stand behind it if they must.
 pub(crate) fn place(cx: &mut Cx<'_>, id: &ContentId) -> Outcome<()> {
     let found = cx.db.one(
-        &format!(
-            "SELECT {COLUMNS}, conversation_id, device_id FROM messages_rows
-             WHERE message_id = ?1 AND accepted_at IS NOT NULL AND sequence > 0 AND device_id IS NOT NULL"
-        ),
+        "SELECT message_id, sequence, accepted_at, order_at, conversation_id, device_id FROM messages_rows
+         WHERE message_id = ?1 AND accepted_at IS NOT NULL AND sequence > 0 AND device_id IS NOT NULL",
         [id.as_bytes()],
         |row| {
             Ok((
@@ -57,17 +62,14 @@ pub(crate) fn place(cx: &mut Cx<'_>, id: &ContentId) -> Outcome<()> {
         )?;
         return Ok(());
     };
-    let neighbour = |cx: &Cx<'_>, sequence: u64, side: &str| {
+    let neighbour = |cx: &Cx<'_>, sequence: u64, sql: &str| {
         cx.db.one(
-            &format!(
-                "SELECT {COLUMNS} FROM messages_rows WHERE conversation_id = ?1 AND device_id = ?2 AND sequence > 0
-                   AND accepted_at IS NOT NULL AND sequence {side} LIMIT 1"
-            ),
+            sql,
             params![conversation_id.as_bytes(), device.as_bytes(), int(sequence)],
             read,
         )
     };
-    let before = neighbour(cx, message.sequence, "< ?3 ORDER BY sequence DESC")?;
+    let before = neighbour(cx, message.sequence, BEFORE)?;
     let mut last = before.map(|before| (before.order_at, before.id));
     let mut current = Some(message);
     let mut is_first = true;
@@ -82,7 +84,7 @@ pub(crate) fn place(cx: &mut Cx<'_>, id: &ContentId) -> Outcome<()> {
             params![message.id.as_bytes(), int(at.0)],
         )?;
         last = Some((at, message.id));
-        current = neighbour(cx, message.sequence, "> ?3 ORDER BY sequence")?;
+        current = neighbour(cx, message.sequence, BEHIND)?;
     }
     Ok(())
 }

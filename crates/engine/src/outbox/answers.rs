@@ -395,12 +395,17 @@ fn drop_if_received(cx: &mut Cx<'_>, row: i64) -> Outcome<bool> {
     Ok(true)
 }
 
+/// Asked after every input, however many contents wait for their receipts: each half has an index of its own.
+pub(crate) const DUE: &str = "SELECT row, content_id, contact_id, kind, created_at, healed, sequence FROM outbox_contents
+    WHERE row IN (
+      SELECT row FROM outbox_contents WHERE state IN ('sent', 'held') AND due_at <= ?1
+      UNION ALL SELECT row FROM outbox_contents WHERE created_at <= ?2 AND +state IN ('open', 'sent', 'held', 'sealed'))
+    ORDER BY row LIMIT 64";
+
 /// Contents without a receipt: encrypted again on set days for accepted contacts, given up at the end.
 pub(super) fn heal_and_expire(cx: &mut Cx<'_>) -> Outcome<()> {
     let due = cx.db.all(
-        "SELECT row, content_id, contact_id, kind, created_at, healed, sequence FROM outbox_contents
-         WHERE state IN ('open', 'sent', 'held', 'sealed') AND (due_at <= ?1 AND state IN ('sent', 'held') OR created_at <= ?2)
-         ORDER BY row LIMIT 64",
+        DUE,
         params![int(cx.now.0), int(cx.now.0.saturating_sub(TRIED_MS))],
         |row| {
             let found = Row {

@@ -1,6 +1,9 @@
 #![allow(clippy::disallowed_methods)] // What is on disk is read as bytes.
 
 use super::*;
+use crate::messages::order;
+use crate::outbox;
+use rusqlite::StatementStatus;
 
 fn file(folder: &tempfile::TempDir, key: Option<[u8; 32]>) -> Store {
     let path = folder
@@ -92,4 +95,41 @@ fn deleted_text_leaves_no_trace_in_the_files() {
     db.execute_batch("DELETE FROM messages_rows").unwrap();
     checkpoint(&db).unwrap();
     assert!(!holds(&folder));
+}
+
+/// Steps of SQLite's machine, the same on every computer.
+fn steps(db: &Connection, sql: &str, values: impl rusqlite::Params) -> i32 {
+    let mut statement = db.prepare(sql).unwrap();
+    let mut rows = statement.query(values).unwrap();
+    while rows.next().unwrap().is_some() {}
+    drop(rows);
+    statement.get_status(StatementStatus::VmStep)
+}
+
+/// What is asked for every message costs the same in a long conversation as in a short one.
+#[test]
+fn questions_of_every_input_walk_over_nothing() {
+    let db = open(Store::Memory).unwrap();
+    db.execute_batch(
+        "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
+         INSERT INTO messages_rows
+           (message_id, conversation_id, device_id, sequence, from_me, order_at, accepted_at, written_at, kind, text)
+         SELECT CAST('m' || i AS BLOB), x'02', x'03', i, 1, i, i, i, 'text', 'word' FROM n;
+         WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 5000)
+         INSERT INTO outbox_contents (content_id, contact_id, kind, content, sequence, state, created_at, due_at)
+         SELECT CAST('m' || i AS BLOB), x'02', 'text', x'', i, 'sent', 1000000, 2000000 FROM n;",
+    )
+    .unwrap();
+    let near = rusqlite::params![[2u8], [3u8], 4_999];
+    for (sql, taken) in [
+        (order::BEFORE, steps(&db, order::BEFORE, near)),
+        (order::BEHIND, steps(&db, order::BEHIND, near)),
+        (
+            outbox::answers::DUE,
+            steps(&db, outbox::answers::DUE, [1_500_000, 500_000]),
+        ),
+        (outbox::NEXT, steps(&db, outbox::NEXT, [1_500_000])),
+    ] {
+        assert!(taken < 300, "{taken} steps: {sql}");
+    }
 }

@@ -8,3 +8,5 @@ CREATE TABLE outbox_counters (
 
 -- The next deadline is asked for after every input, however many receipts a long absence left behind.
 CREATE INDEX receipts_owed_due ON receipts_owed (due_at);
+-- What is too old is asked for after every input as well.
+CREATE INDEX outbox_contents_created ON outbox_contents (created_at);
