@@ -16,8 +16,8 @@ pub struct Arguments {
     /// One JSON object a line instead of text.
     #[arg(long, global = true)]
     pub json: bool,
-    /// Seconds to wait for the server.
-    #[arg(long, default_value_t = 30, global = true)]
+    /// Seconds to wait for the server, at most a day.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=86_400), global = true)]
     pub patience: u64,
     #[command(subcommand)]
     pub task: Task,

@@ -131,10 +131,15 @@ impl Printer {
     }
 }
 
-/// One line of output. Whoever read it may be gone (`history bob | head`): then there is nobody left to work for.
+/// One line of output. Whoever read it may be gone (`history bob | head`): then there is nobody left to work for. Any
+/// other error, such as a full disk, is a failure, and ends the process before what was not printed is marked read.
 pub fn line(text: &str) {
-    if writeln!(std::io::stdout(), "{text}").is_err() {
-        std::process::exit(0);
+    if let Err(error) = writeln!(std::io::stdout(), "{text}") {
+        if error.kind() == std::io::ErrorKind::BrokenPipe {
+            std::process::exit(0);
+        }
+        eprintln!("securechat-cli: the output could not be written: {error}");
+        std::process::exit(1);
     }
 }
 

@@ -94,6 +94,8 @@ fn what_is_typed_wrong_is_told_apart_from_what_is_refused() {
         &["contact", "add", "bob", "--link", "x"],
         &["verify", "bob", "--same", "--differs"],
         &["receive", "--count", "-1"],
+        &["status", "--patience", "0"],
+        &["status", "--patience", "18446744073709551615"],
     ] {
         assert_eq!(alice.refused(task), (2, "usage".into()), "{task:?}");
     }
@@ -300,4 +302,17 @@ fn an_old_copy_of_a_store_sends_nothing_and_says_why() {
     assert!(twin.text(&["status"]).contains("old copy"));
     assert!(!twin.done(&["history", "alice"]).is_empty());
     bob.done(&["send", "alice", "goes on"]);
+}
+
+#[test]
+fn output_that_cannot_be_written_is_a_failure_and_stays_unread() {
+    let server = Server::start();
+    let (_alice, bob) = friends(&server);
+    for task in [&["receive"][..], &["kit"], &["bot"]] {
+        for json in [true, false] {
+            assert_eq!(bob.onto_a_full_disk(json, task), Some(1), "{task:?}");
+        }
+    }
+    let received = bob.done(&["receive"]);
+    assert_eq!(received[0]["message"]["body"]["text"], "hello bob");
 }

@@ -84,6 +84,18 @@ impl Person {
         (code, error["code"].as_str().unwrap_or_default().to_owned())
     }
 
+    /// Exit code of a task whose output has no room; it is told on standard error.
+    #[track_caller]
+    pub fn onto_a_full_disk(&self, json: bool, task: &[&str]) -> Option<i32> {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+        let mut command = self.command(json, task);
+        command.stdin(Stdio::null()).stdout(full.expect("a device"));
+        let output = command.output().expect("the program");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(told.contains("could not be written"), "{task:?}: {told}");
+        output.status.code()
+    }
+
     /// What a person sees.
     pub fn text(&self, task: &[&str]) -> String {
         String::from_utf8(self.run(false, task).stdout).expect("text")
