@@ -5,7 +5,7 @@ use crate::platform::config::{Config, RETENTION_DAYS_MAX, STRETCHING, Storage};
 use crate::platform::limits::{Rate, Rates};
 use crate::platform::{Rng, Secrets};
 use anyhow::{Context, Result, bail};
-use axum::http::HeaderValue;
+use axum::http::{HeaderValue, Uri};
 use securechat_proto::api::Stretching;
 use securechat_proto::{b64, opaque};
 use std::collections::BTreeMap;
@@ -136,7 +136,24 @@ fn cors_origins(environment: &Environment) -> impl Iterator<Item = Result<Header
         .split(',')
         .map(str::trim)
         .filter(|origin| !origin.is_empty())
-        .map(|origin| HeaderValue::try_from(origin).context("CORS_ORIGINS: not an origin"))
+        .map(origin)
+}
+
+/// What a browser sends as `Origin`: anything else would never match, and `*` would stop the start.
+fn origin(text: &str) -> Result<HeaderValue> {
+    const SHAPE: &str = "CORS_ORIGINS: origins are http(s)://host[:port], without a path";
+    let uri: Uri = text.parse().context(SHAPE)?;
+    let host = uri.host().unwrap_or_default().to_ascii_lowercase();
+    let is_web = matches!(uri.scheme_str(), Some("http" | "https"));
+    let scheme = uri.scheme_str().unwrap_or_default();
+    let plain = match uri.port_u16() {
+        Some(port) => format!("{scheme}://{host}:{port}"),
+        None => format!("{scheme}://{host}"),
+    };
+    if !is_web || host.is_empty() || host.contains('*') || plain != text {
+        bail!(SHAPE);
+    }
+    HeaderValue::try_from(text).context(SHAPE)
 }
 
 fn trusted_proxies(environment: &Environment) -> Result<usize> {
@@ -275,11 +292,23 @@ mod tests {
             ("RETENTION_DAYS", "0"),
             ("RETENTION_DAYS", "31"),
             ("RETENTION_DAYS", "for ever"),
+            ("CORS_ORIGINS", "*"),
+            ("CORS_ORIGINS", "null"),
+            ("CORS_ORIGINS", "nonsense"),
+            ("CORS_ORIGINS", "ftp://a.example"),
+            ("CORS_ORIGINS", "https://a.example/"),
+            ("CORS_ORIGINS", "https://a.example/path"),
+            ("CORS_ORIGINS", "https://me@a.example"),
+            ("CORS_ORIGINS", "https://*.example"),
         ] {
             let error =
                 config(&Environment::of(&[(name, value)]), Path::new("data")).expect_err(name);
             assert!(format!("{error:#}").contains(name), "{error:#}");
         }
+        let fine = "https://a.example, http://localhost:5173,http://[::1]:8000";
+        let fine = Environment::of(&[("CORS_ORIGINS", fine)]);
+        let origins = config(&fine, Path::new("data")).expect("origins");
+        assert_eq!(origins.cors_origins.len(), 3);
         let short = Environment::of(&[("SECRET_KEY", "short")]);
         assert!(secrets(&short, Path::new("data"), &Rng::system()).is_err());
     }
