@@ -1,6 +1,6 @@
 /** What people and their programs really write: long names, other scripts, rubbish, too much; on the narrowest screen. */
 import { expect, type Page } from '@playwright/test';
-import { Person } from './person';
+import { Person, acquainted } from './person';
 import { text } from './texts';
 import { test } from './world';
 
@@ -66,6 +66,22 @@ test('long names, other scripts, rubbish and very long texts stay within the nar
     await expect.poll(() => alice.page.evaluate(belowTheFold)).toBeGreaterThan(1000);
   }
   await wide.sees('a short one');
+});
+
+test('an address that leads nowhere says so, and stops neither its tab nor the other one', async ({
+  world,
+}) => {
+  const [alice, bob] = [new Person(await world.browser(), 'alice'), new Person(await world.browser(), 'bob')];
+  await acquainted(alice, bob);
+  const tab = await alice.browser.newTab('/#/chats/xyz');
+  for (const address of ['xyz', 'not-an-id', '%E0%A4%A', 'AAAAAAAAAAAAAAAAAAAAAB']) {
+    await tab.goto(`${alice.browser.address}/#/chats/${address}`);
+    await tab.reload();
+    await expect(tab.getByText(text('chat.gone'))).toBeVisible();
+  }
+  await alice.page.bringToFront();
+  await alice.send('still here');
+  await bob.sees('still here');
 });
 
 async function rename(person: Person, name: string): Promise<void> {

@@ -278,7 +278,12 @@ export function SignedIn({
 
 function WithId({ children }: { children: (id: string, messageId: string) => React.ReactNode }) {
   const { id = '', messageId = '' } = useParams();
-  return children(id, messageId);
+  return children(known(id), known(messageId));
+}
+
+/** An address may hold anything; what cannot be an id is one that nothing has: 16 bytes, all zero. */
+function known(id: string): string {
+  return /^[A-Za-z0-9_-]{21}[AQgw]$/.test(id) ? id : 'AAAAAAAAAAAAAAAAAAAAAA';
 }
 
 function InfoOfChat({ conversationId }: { conversationId: string }) {

@@ -78,7 +78,7 @@ struct Serve {
 /// Runs the command of this process.
 pub async fn run() -> Result<()> {
     let arguments = Arguments::parse();
-    start_log(&Environment::read());
+    start_log(&Environment::read()?);
     match arguments.command {
         Command::Serve(options) => {
             let listen = Listen {
@@ -126,7 +126,7 @@ fn may_be_logged(line: &tracing::Metadata<'_>) -> bool {
 }
 
 async fn migrate(direction: Direction, data: &Path) -> Result<()> {
-    let storage = config::storage(&Environment::read(), data)?;
+    let storage = config::storage(&Environment::read()?, data)?;
     // A schema does not change under a running server.
     let _lock = match &storage {
         Storage::Files(folder) => {
@@ -160,7 +160,7 @@ async fn move_schema(
 
 /// Tells everything that is wrong at once, whatever was wrong before it.
 async fn check(data: &Path) -> Result<()> {
-    let environment = Environment::read();
+    let environment = Environment::read()?;
     let Problems(mut problems) = config::config(&environment, data)
         .map(drop)
         .err()

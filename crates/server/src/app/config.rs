@@ -15,21 +15,21 @@ use std::path::Path;
 pub struct Environment(BTreeMap<String, String>);
 
 impl Environment {
-    pub fn read() -> Self {
-        let mut variables: BTreeMap<String, String> = std::fs::read_to_string(".env")
-            .unwrap_or_default()
-            .lines()
-            .filter_map(|line| line.trim().split_once('='))
-            .filter(|(name, _)| !name.trim_start().starts_with('#'))
-            .map(|(name, value)| {
-                (
-                    name.trim().to_owned(),
-                    value.trim().trim_matches('"').to_owned(),
-                )
-            })
-            .collect();
-        variables.extend(std::env::vars());
-        Self(variables)
+    /// # Errors
+    /// There is a `.env` file that cannot be read: without it the server would run with other settings than its owner wrote.
+    pub fn read() -> std::io::Result<Self> {
+        let file = match std::fs::read_to_string(".env") {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            file => file.map_err(|error| {
+                std::io::Error::new(error.kind(), format!(".env cannot be read: {error}"))
+            })?,
+        };
+        let mut variables = lines(&file);
+        // What is not text is none of ours.
+        let own = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        variables.extend(own);
+        Ok(Self(variables))
     }
 
     #[cfg(test)]
@@ -49,6 +49,20 @@ impl Environment {
             .map(String::as_str)
             .filter(|value| !value.is_empty())
     }
+}
+
+/// `NAME=value` lines; a byte order mark, `export` and quotes around a value are what other programs write.
+fn lines(file: &str) -> BTreeMap<String, String> {
+    file.trim_start_matches('\u{feff}')
+        .lines()
+        .filter_map(|line| line.trim().split_once('='))
+        .filter(|(name, _)| !name.trim_start().starts_with('#'))
+        .map(|(name, value)| {
+            let name = name.trim();
+            let name = name.strip_prefix("export ").unwrap_or(name).trim();
+            (name.to_owned(), value.trim().trim_matches('"').to_owned())
+        })
+        .collect()
 }
 
 /// Everything that is wrong with the settings, a line each.
@@ -264,6 +278,14 @@ fn parse_secret(name: &str, text: &str) -> Result<[u8; 32]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_of_settings_may_have_been_written_by_other_programs() {
+        let found = lines("\u{feff}SIGN_UP=closed\n# A=b\nexport SERVER_NAME=\"My Chat\"\n");
+        assert_eq!(found.get("SIGN_UP").map(String::as_str), Some("closed"));
+        assert_eq!(found.get("SERVER_NAME").map(String::as_str), Some("My Chat"));
+        assert_eq!(found.len(), 2);
+    }
 
     #[test]
     fn the_secret_is_made_once_and_only_its_owner_reads_it() {

@@ -23,7 +23,7 @@ const STOP_PATIENCE: Duration = Duration::from_secs(10);
 pub async fn serve(data: &Path, listen: Listen) -> Result<()> {
     // From here on a signal stops gracefully; whoever was told that we are ready may send one at once.
     let asked = StopAsked::listen()?;
-    let environment = Environment::read();
+    let environment = Environment::read()?;
     let settings = config::config(&environment, data)?;
     data::prepare(data)?;
     // Until the process ends. Several nodes over one PostgreSQL may share a folder: it holds their secret only.

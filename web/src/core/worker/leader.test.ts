@@ -1,4 +1,5 @@
 // @vitest-environment node
+import type { Query } from '../generated/Query';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { CoreFacts, DeviceWrapped, VaultOperation } from '../messages';
 import type { BootState, VaultResult } from '../state';
@@ -199,6 +200,21 @@ describe('the passphrase', () => {
     expect((await lead({}, { handover: tab.handed[0] })).leader.facts.boot.state).toBe('ready');
     expect((await lead()).leader.facts.boot.state).toBe('locked');
   });
+});
+
+test('a question that the engine does not understand leaves those beside it their answers', async () => {
+  const tab = await lead();
+  vi.mocked(tab.engine.query).mockImplementation((query) => {
+    // eslint-disable-next-line @typescript-eslint/only-throw-error -- as the module does
+    if (query.includes('xyz')) throw 'bug';
+    return '{}';
+  });
+  const queries: Query[] = [{ type: 'conversation', conversation_id: 'xyz' }, { type: 'account' }];
+  expect(await tab.leader.carryOut({ kind: 'query', queries }, 'tab')).toEqual({
+    kind: 'query',
+    json: ['', '{}'],
+  });
+  expect(tab.restarts).toEqual([]);
 });
 
 describe('locking', () => {

@@ -4,6 +4,7 @@
  * Nothing here deletes anything unless the person asked for exactly that.
  */
 import { now } from '../clock';
+import type { Query } from '../generated/Query';
 import type { Topic } from '../generated/Topic';
 import type { Call, CallResult, CoreFacts, DeviceWrapped, Notice, VaultOperation } from '../messages';
 import {
@@ -93,7 +94,7 @@ export class Leader {
     switch (call.kind) {
       case 'query':
         return this.host
-          ? { kind: 'query', json: call.queries.map((query) => this.host?.query(query) ?? '') }
+          ? { kind: 'query', json: call.queries.map((query) => this.answer(query)) }
           : { kind: 'unavailable' };
       case 'command': {
         if (!this.host) return { kind: 'unavailable' };
@@ -112,6 +113,17 @@ export class Leader {
         } finally {
           this.busy -= 1;
         }
+    }
+  }
+
+  /** One question out of several that came together; empty for one that the engine does not understand. */
+  private answer(query: Query): string {
+    try {
+      return this.host?.query(query) ?? '';
+    } catch (error) {
+      // A code is a refusal; everything else is a crash, and handled as one.
+      if (typeof error === 'string') return '';
+      throw error;
     }
   }
 
