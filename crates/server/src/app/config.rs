@@ -26,8 +26,9 @@ impl Environment {
         };
         let mut variables = lines(&file);
         // What is not text is none of ours.
-        let own = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        let own = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
         variables.extend(own);
         Ok(Self(variables))
     }
@@ -283,7 +284,10 @@ mod tests {
     fn a_file_of_settings_may_have_been_written_by_other_programs() {
         let found = lines("\u{feff}SIGN_UP=closed\n# A=b\nexport SERVER_NAME=\"My Chat\"\n");
         assert_eq!(found.get("SIGN_UP").map(String::as_str), Some("closed"));
-        assert_eq!(found.get("SERVER_NAME").map(String::as_str), Some("My Chat"));
+        assert_eq!(
+            found.get("SERVER_NAME").map(String::as_str),
+            Some("My Chat")
+        );
         assert_eq!(found.len(), 2);
     }
 
