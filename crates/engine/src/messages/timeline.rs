@@ -62,6 +62,11 @@ pub(crate) struct Window {
     pub limit: u32,
 }
 
+/// SQLite would walk the conversation in its order until it meets an unread message, and mostly there is none.
+pub(crate) const FIRST_UNREAD: &str =
+    "SELECT message_id FROM messages_rows INDEXED BY messages_rows_unread
+    WHERE conversation_id = ?1 AND unread = 1 ORDER BY order_at, message_id LIMIT 1";
+
 pub(crate) fn timeline(
     db: Db<'_>,
     conversation_id: &ConversationId,
@@ -103,11 +108,9 @@ pub(crate) fn timeline(
         )
     };
     let (has_older, has_newer) = (edge(rows.first(), "<")?, edge(rows.last(), ">")?);
-    let first_unread = db.one(
-        "SELECT message_id FROM messages_rows WHERE conversation_id = ?1 AND unread = 1 ORDER BY order_at, message_id LIMIT 1",
-        [conversation_id.as_bytes()],
-        |row| Ok(ContentId(row.get(0)?)),
-    )?;
+    let first_unread = db.one(FIRST_UNREAD, [conversation_id.as_bytes()], |row| {
+        Ok(ContentId(row.get(0)?))
+    })?;
     let unread = db.number(
         "SELECT count(*) FROM messages_rows WHERE conversation_id = ?1 AND unread = 1",
         [conversation_id.as_bytes()],

@@ -1,7 +1,7 @@
 #![allow(clippy::disallowed_methods)] // What is on disk is read as bytes.
 
 use super::*;
-use crate::messages::order;
+use crate::messages::{order, timeline};
 use crate::outbox;
 use rusqlite::StatementStatus;
 
@@ -127,6 +127,10 @@ fn questions_of_every_input_walk_over_nothing() {
         (
             outbox::answers::DUE,
             steps(&db, outbox::answers::DUE, [1_500_000, 500_000]),
+        ),
+        (
+            timeline::FIRST_UNREAD,
+            steps(&db, timeline::FIRST_UNREAD, [[2u8]]),
         ),
         (outbox::NEXT, steps(&db, outbox::NEXT, [1_500_000])),
     ] {
