@@ -79,6 +79,18 @@ test('an address that leads nowhere says so, and stops neither its tab nor the o
     await tab.reload();
     await expect(tab.getByText(text('chat.gone'))).toBeVisible();
   }
+  const chat = new URL(alice.page.url()).hash;
+  for (const [address, words] of [
+    ['#/chats/xyz/info', 'contacts.gone'],
+    ['#/chats/xyz/verify', 'chat.gone'],
+    ['#/contacts/xyz', 'contacts.gone'],
+    [`${chat}/message/zzz`, 'chat.messageGone'],
+    [`${chat}?at=zzz`, 'chat.messageGone'],
+  ] as const) {
+    await tab.goto(`${alice.browser.address}/${address}`);
+    await tab.reload();
+    await expect(tab.getByText(text(words)).first()).toBeVisible();
+  }
   await alice.page.bringToFront();
   await alice.send('still here');
   await bob.sees('still here');

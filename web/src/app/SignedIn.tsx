@@ -15,6 +15,7 @@ import { ContactInfo } from '../features/contacts/ContactInfo';
 import { NewChatPane } from '../features/contacts/NewChatPane';
 import { VerifyPage } from '../features/contacts/VerifyPage';
 import { Dialog } from '../ui/Dialog';
+import { EmptyState } from '../ui/EmptyState';
 import { useRefusalText } from '../ui/refusals';
 import { ShortcutTable } from '../ui/ShortcutSheet';
 import { useToasts } from '../ui/toasts';
@@ -278,16 +279,13 @@ export function SignedIn({
 
 function WithId({ children }: { children: (id: string, messageId: string) => React.ReactNode }) {
   const { id = '', messageId = '' } = useParams();
-  return children(known(id), known(messageId));
-}
-
-/** An address may hold anything; what cannot be an id is one that nothing has: 16 bytes, all zero. */
-function known(id: string): string {
-  return /^[A-Za-z0-9_-]{21}[AQgw]$/.test(id) ? id : 'AAAAAAAAAAAAAAAAAAAAAA';
+  return children(id, messageId);
 }
 
 function InfoOfChat({ conversationId }: { conversationId: string }) {
+  const { _ } = useLingui();
   const view = useQuery({ type: 'conversation', conversation_id: conversationId });
+  if (view?.type === 'not_found') return <EmptyState title={_('contacts.gone')} />;
   if (view?.type !== 'conversation') return null;
   return (
     <ContactInfo key={view.contact_id} contactId={view.contact_id} closeTo={`/chats/${conversationId}`} />
@@ -295,7 +293,10 @@ function InfoOfChat({ conversationId }: { conversationId: string }) {
 }
 
 function VerifyChat({ conversationId, onCopy }: { conversationId: string; onCopy: (text: string) => void }) {
+  const { _ } = useLingui();
   const view = useQuery({ type: 'conversation', conversation_id: conversationId });
+  if (view?.type === 'not_found')
+    return <EmptyState title={_('chat.gone')}>{_('chat.goneDetail')}</EmptyState>;
   if (view?.type !== 'conversation') return null;
   return (
     <VerifyPage

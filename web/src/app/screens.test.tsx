@@ -54,6 +54,14 @@ function open(
   return stand;
 }
 
+/** What the browser does when an address is typed. */
+function goTo(path: string) {
+  act(() => {
+    location.hash = path;
+    window.dispatchEvent(new PopStateEvent('popstate'));
+  });
+}
+
 const none: Partial<AccountView> = { state: 'none', handle: '' };
 
 describe('before there is an account', () => {
@@ -257,6 +265,26 @@ describe('signed in', () => {
         text: 'Shall we meet at 7:30?!',
       }),
     );
+  });
+
+  it.each([
+    ['/chats/gone', 'This chat is not here'],
+    ['/chats/gone/info', 'This contact is not here any more'],
+    ['/chats/gone/verify', 'This chat is not here'],
+  ])('says at %s that nothing is there', async (path, words) => {
+    open(path);
+    expect(await screen.findByText(words)).toBeTruthy();
+  });
+
+  it('never tells the engine that a chat is looked at which is not there', async () => {
+    const { client } = open('/chats/mara');
+    await screen.findByRole('textbox', { name: 'Message Mara' });
+    const focus = vi.spyOn(client, 'focus');
+    goTo('/chats/gone');
+    expect(await screen.findByText('This chat is not here')).toBeTruthy();
+    expect(focus).not.toHaveBeenCalledWith('gone');
+    goTo('/chats/jonas');
+    await waitFor(() => expect(focus).toHaveBeenCalledWith('jonas'));
   });
 
   it('warns of new keys before anything can be written', async () => {

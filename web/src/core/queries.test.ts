@@ -104,13 +104,3 @@ test('what changes together is read in one go and drawn at once', async () => {
   await settled();
   expect(reads).toHaveLength(2);
 });
-
-test('what was refused is not asked again by itself', async () => {
-  const { cache, reads } = cacheOver();
-  cache.subscribe(KEY, ACCOUNT, () => {});
-  await settled();
-  reads[0]?.answer(['']);
-  await settled();
-  expect(cache.view(KEY)).toBeUndefined();
-  expect(reads).toHaveLength(1);
-});

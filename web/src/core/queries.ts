@@ -125,8 +125,7 @@ export class QueryCache {
 function heard(entry: Entry, json: string | undefined): boolean {
   entry.reading = false;
   if (json === undefined) entry.stale = true;
-  // Empty: refused, and would be again.
-  if (!json || json === entry.json) return false;
+  if (json === undefined || json === entry.json) return false;
   entry.json = json;
   entry.view = JSON.parse(json) as View;
   return true;

@@ -211,7 +211,7 @@ test('a question that the engine does not understand leaves those beside it thei
   const queries: Query[] = [{ type: 'conversation', conversation_id: 'xyz' }, { type: 'account' }];
   expect(await tab.leader.carryOut({ kind: 'query', queries }, 'tab')).toEqual({
     kind: 'query',
-    json: ['', '{}'],
+    json: ['{"type":"not_found"}', '{}'],
   });
   expect(tab.restarts).toEqual([]);
 });

@@ -33,6 +33,8 @@ const POOL_FOLDER = 'securechat';
 /** Browsers may let go of a closed tab's file handles a little late. */
 const INSTALL_TRIES_MAX = 50;
 const INSTALL_RETRY_MS = 20;
+/** The `View` of what is not there. */
+const NOT_FOUND = '{"type":"not_found"}';
 
 export interface LeaderEvents {
   facts(facts: CoreFacts): void;
@@ -116,13 +118,13 @@ export class Leader {
     }
   }
 
-  /** One question out of several that came together; empty for one that the engine does not understand. */
+  /** One question out of several that came together; what the engine refuses to read asks for something nobody has. */
   private answer(query: Query): string {
     try {
-      return this.host?.query(query) ?? '';
+      return this.host?.query(query) ?? NOT_FOUND;
     } catch (error) {
       // A code is a refusal; everything else is a crash, and handled as one.
-      if (typeof error === 'string') return '';
+      if (typeof error === 'string') return NOT_FOUND;
       throw error;
     }
   }

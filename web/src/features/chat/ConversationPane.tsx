@@ -43,7 +43,8 @@ export function ConversationPane({
 }) {
   const { _ } = useLingui();
   const view = useQuery({ type: 'conversation', conversation_id: conversationId });
-  useFocus(conversationId);
+  // The address may name anything: only a chat that is there can be looked at.
+  useFocus(view?.type === 'conversation' ? conversationId : null);
   if (view?.type === 'not_found')
     return <EmptyState title={_('chat.gone')}>{_('chat.goneDetail')}</EmptyState>;
   if (!view) return <div aria-busy className="flex-1" />;
