@@ -84,7 +84,7 @@ test('an address that leads nowhere says so, and stops neither its tab nor the o
     ['#/chats/xyz/info', 'contacts.gone'],
     ['#/chats/xyz/verify', 'chat.gone'],
     ['#/contacts/xyz', 'contacts.gone'],
-    [`${chat}/message/zzz`, 'chat.messageGone'],
+    [`${chat}/message/zzz`, 'details.gone'],
     [`${chat}?at=zzz`, 'chat.messageGone'],
   ] as const) {
     await tab.goto(`${alice.browser.address}/${address}`);
@@ -94,6 +94,50 @@ test('an address that leads nowhere says so, and stops neither its tab nor the o
   await alice.page.bringToFront();
   await alice.send('still here');
   await bob.sees('still here');
+});
+
+test('what the engine cannot read is refused to whoever asked, and stops nobody', async ({ world }) => {
+  const [alice, bob] = [new Person(await world.browser(), 'alice'), new Person(await world.browser(), 'bob')];
+  await acquainted(alice, bob);
+  const [worker] = alice.page.workers();
+  if (!worker) throw new Error('the app has no worker');
+  const answers = await worker.evaluate(async () => {
+    const scope = globalThis as unknown as {
+      onmessage(event: unknown): void;
+      postMessage(message: { type: string; id?: number; result?: unknown }): void;
+    };
+    const tell = scope.postMessage.bind(scope);
+    const ask = (id: number, call: unknown) =>
+      new Promise((resolve) => {
+        scope.postMessage = (message) => {
+          if (message.type === 'result' && message.id === id) resolve(message.result);
+          else tell(message);
+        };
+        scope.onmessage({ data: { type: 'call', id, call } });
+      });
+    return [
+      await ask(90_001, { kind: 'command', command: { type: 'no such command' } }),
+      await ask(90_002, {
+        kind: 'command',
+        command: { type: 'set_draft', conversation_id: 'xyz', text: '' },
+      }),
+      await ask(90_003, { kind: 'focus', conversationId: 'xyz' }),
+      await ask(90_004, { kind: 'query', queries: [{ type: 'no such question' }] }),
+    ];
+  });
+  const refused = {
+    kind: 'command',
+    result: { type: 'err', refusal: { code: 'invalid', retry_after_s: null } },
+  };
+  expect(answers).toEqual([
+    refused,
+    refused,
+    { kind: 'refused' },
+    { kind: 'query', json: ['{"type":"not_found"}'] },
+  ]);
+  await alice.send('still here');
+  await bob.sees('still here');
+  expect(alice.page.workers()).toEqual([worker]);
 });
 
 async function rename(person: Person, name: string): Promise<void> {

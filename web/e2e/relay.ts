@@ -39,7 +39,7 @@ export class Relay {
     this.port = Number(address.slice(address.lastIndexOf(':') + 1));
   }
 
-  /** `SIGKILL` is the power cut. */
+  /** `SIGKILL`: the process ends in the middle of whatever it does; what it handed to the system is kept. */
   async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
     const child = this.process;
     this.process = null;

@@ -259,6 +259,7 @@ export function answer(query: Query, empty = false): View {
     case 'timeline':
       return timelineWindow(query.conversation_id === 'theo' ? many : conversation, query);
     case 'message_details': {
+      if (query.message_id === 'gone') return { type: 'not_found' };
       const found = conversation.find((entry) => entry.message_id === query.message_id) ?? conversation[4];
       if (!found) return { type: 'not_found' };
       return {
@@ -283,6 +284,7 @@ export function answer(query: Query, empty = false): View {
     case 'blocked':
       return { type: 'blocked', contacts: contacts.filter((entry) => entry.blocked) };
     case 'contact': {
+      if (query.contact_id === 'gone') return { type: 'not_found' };
       const found = contacts.find((entry) => entry.contact_id === query.contact_id) ?? contacts[0];
       if (!found) return { type: 'not_found' };
       return {

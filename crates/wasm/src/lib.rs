@@ -12,9 +12,13 @@ use securechat_engine::api::Query;
 use securechat_engine::shell::Input;
 use securechat_engine::{Engine, Fatal, Key, Store};
 use securechat_proto::Timestamp;
+use serde::de::DeserializeOwned;
 use std::cell::RefCell;
 use wasm_bindgen::prelude::*;
 use zeroize::Zeroize;
+
+/// Thrown for a text that is none of the engine's words; also the code of the refusal that its sender gets.
+const INVALID: &str = "invalid";
 
 thread_local! {
     /// The worker has one thread and at most one open store.
@@ -65,10 +69,10 @@ pub fn open_in_memory(seed: &mut [u8], now_ms: f64) -> Result<(), JsValue> {
 /// Carries out one `Input`; answers an array of `Output`.
 ///
 /// # Errors
-/// A code of [`Fatal`].
+/// A code of [`Fatal`], or `invalid`: the text is no `Input`, nothing happened and the engine goes on.
 #[wasm_bindgen]
 pub fn handle(input: &str, now_ms: f64) -> Result<String, JsValue> {
-    let input: Input = serde_json::from_str(input).map_err(|_| bug())?;
+    let input: Input = read(input)?;
     with_engine(|engine| {
         let outputs = engine
             .handle(input, timestamp(now_ms))
@@ -80,10 +84,10 @@ pub fn handle(input: &str, now_ms: f64) -> Result<String, JsValue> {
 /// Answers a `Query` with a `View`.
 ///
 /// # Errors
-/// `bug`: no store is open, or the query is none of ours.
+/// `invalid`: the text is no `Query`. `bug`: no store is open.
 #[wasm_bindgen]
 pub fn query(query: &str) -> Result<String, JsValue> {
-    let query: Query = serde_json::from_str(query).map_err(|_| bug())?;
+    let query: Query = read(query)?;
     with_engine(|engine| serde_json::to_string(&engine.query(query)).map_err(|_| bug()))
 }
 
@@ -106,6 +110,11 @@ fn begin(store: Store, seed: &mut [u8], now_ms: f64) -> Result<(), JsValue> {
         Engine::open(store, seed, timestamp(now_ms)).map_err(|error| code(error.code()))?;
     ENGINE.set(Some(engine));
     Ok(())
+}
+
+/// What a page says may come from an address that somebody typed: not to understand it is no failure of the engine.
+fn read<T: DeserializeOwned>(text: &str) -> Result<T, JsValue> {
+    serde_json::from_str(text).map_err(|_| code(INVALID))
 }
 
 fn with_engine<T>(act: impl FnOnce(&mut Engine) -> Result<T, JsValue>) -> Result<T, JsValue> {

@@ -15,7 +15,7 @@ import { ContactInfo } from '../features/contacts/ContactInfo';
 import { NewChatPane } from '../features/contacts/NewChatPane';
 import { VerifyPage } from '../features/contacts/VerifyPage';
 import { Dialog } from '../ui/Dialog';
-import { EmptyState } from '../ui/EmptyState';
+import { Gone } from '../ui/Gone';
 import { useRefusalText } from '../ui/refusals';
 import { ShortcutTable } from '../ui/ShortcutSheet';
 import { useToasts } from '../ui/toasts';
@@ -285,7 +285,12 @@ function WithId({ children }: { children: (id: string, messageId: string) => Rea
 function InfoOfChat({ conversationId }: { conversationId: string }) {
   const { _ } = useLingui();
   const view = useQuery({ type: 'conversation', conversation_id: conversationId });
-  if (view?.type === 'not_found') return <EmptyState title={_('contacts.gone')} />;
+  if (view?.type === 'not_found')
+    return (
+      <Gone title={_('contacts.gone')} back={{ href: '#/', label: _('chats.back') }}>
+        {_('contacts.goneDetail')}
+      </Gone>
+    );
   if (view?.type !== 'conversation') return null;
   return (
     <ContactInfo key={view.contact_id} contactId={view.contact_id} closeTo={`/chats/${conversationId}`} />
@@ -296,7 +301,11 @@ function VerifyChat({ conversationId, onCopy }: { conversationId: string; onCopy
   const { _ } = useLingui();
   const view = useQuery({ type: 'conversation', conversation_id: conversationId });
   if (view?.type === 'not_found')
-    return <EmptyState title={_('chat.gone')}>{_('chat.goneDetail')}</EmptyState>;
+    return (
+      <Gone title={_('chat.gone')} back={{ href: '#/', label: _('chats.back') }}>
+        {_('chat.goneDetail')}
+      </Gone>
+    );
   if (view?.type !== 'conversation') return null;
   return (
     <VerifyPage

@@ -1,6 +1,6 @@
 import { i18n } from '@lingui/core';
 import { I18nProvider } from '@lingui/react';
-import { act, render, screen, waitFor } from '@testing-library/react';
+import { act, render, screen, waitFor, within } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
 import { beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { standInClient } from '../../gallery/client';
@@ -268,12 +268,17 @@ describe('signed in', () => {
   });
 
   it.each([
-    ['/chats/gone', 'This chat is not here'],
-    ['/chats/gone/info', 'This contact is not here any more'],
-    ['/chats/gone/verify', 'This chat is not here'],
-  ])('says at %s that nothing is there', async (path, words) => {
+    ['/chats/gone', 'This chat is not here', 'Back to chats', '#/'],
+    ['/chats/gone/info', 'This contact is not here', 'Back to chats', '#/'],
+    ['/chats/gone/verify', 'This chat is not here', 'Back to chats', '#/'],
+    ['/contacts/gone', 'This contact is not here', 'Back to contacts', '#/new'],
+    ['/chats/mara/message/gone', 'This message is not here', 'Back to the chat', '#/chats/mara'],
+  ])('says at %s that nothing is there, and leads back', async (path, words, back, address) => {
     open(path);
-    expect(await screen.findByText(words)).toBeTruthy();
+    const title = await screen.findByRole('heading', { name: words });
+    const way = within(title.parentElement as HTMLElement).getByRole('link', { name: back });
+    expect(way.getAttribute('href')).toBe(address);
+    expect(document.querySelector('[aria-busy]')).toBeNull();
   });
 
   it('never tells the engine that a chat is looked at which is not there', async () => {

@@ -37,6 +37,8 @@ export type CallResult =
   | { kind: 'command'; result: CommandResult }
   | { kind: 'vault'; result: VaultResult }
   | { kind: 'done' }
+  /** The engine cannot read what was asked; nothing happened. */
+  | { kind: 'refused' }
   /** The leader went away after it had taken the call: whether it happened is not known. */
   | { kind: 'interrupted' }
   /** The core is not ready: starting, locked or failed. */

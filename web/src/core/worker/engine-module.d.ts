@@ -7,9 +7,9 @@ declare module '@engine/securechat.js' {
   /** Opens or creates the store; wipes `key`. Throws an `OpenError` code. */
   export function open(key: Uint8Array, seed: Uint8Array, now_ms: number): void;
   export function open_in_memory(seed: Uint8Array, now_ms: number): void;
-  /** An `Input` in, an array of `Output` out. Throws a `Fatal` code. */
+  /** An `Input` in, an array of `Output` out. Throws a `Fatal` code, or `invalid` for what is no `Input`. */
   export function handle(input: string, now_ms: number): string;
-  /** A `Query` in, a `View` out. */
+  /** A `Query` in, a `View` out. Throws `invalid` for what is no `Query`. */
   export function query(query: string): string;
   /** Milliseconds since 1970, when the engine wants a tick. */
   export function next_deadline(): number | undefined;

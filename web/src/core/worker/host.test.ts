@@ -1,5 +1,5 @@
 // @vitest-environment node
-import { afterEach, beforeEach, expect, type Mock, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, type Mock, test, vi } from 'vitest';
 import type { CommandResult } from '../generated/CommandResult';
 import type { Input } from '../generated/Input';
 import type { Output } from '../generated/Output';
@@ -190,4 +190,59 @@ test('an engine that cannot go on is not entered again', () => {
   broken.begin();
   broken.begin();
   expect(fatal).toHaveBeenCalledExactlyOnceWith('corrupt');
+});
+
+describe('words that the engine cannot read', () => {
+  const cannotRead = (input: string) => {
+    const read = JSON.parse(input) as Input;
+    if (read.type === unread) throw 'invalid' as unknown as Error;
+    return JSON.stringify(
+      read.type === 'command' ? [{ type: 'reply', command_id: read.command_id, result: DONE }] : [],
+    );
+  };
+  let unread: Input['type'];
+  const open = (part: Parameters<typeof standInEngine>[1]) =>
+    (host = new Host(standInEngine(new Disk(), part), events));
+
+  test('a command is refused to the one who sent it, and the next one is carried out', async () => {
+    open({ handle: cannotRead });
+    unread = 'command';
+    expect(await host.command({ type: 'set_profile', display_name: 'Ada' })).toEqual({
+      type: 'err',
+      refusal: { code: 'invalid', retry_after_s: null },
+    });
+    expect(host.waitingCommands).toBe(0);
+    unread = 'tick';
+    expect(await host.command({ type: 'set_profile', display_name: 'Ada' })).toEqual(DONE);
+    expect(events.fatal).not.toHaveBeenCalled();
+  });
+
+  test('a conversation that is looked at is refused, a tick of our own is a bug', () => {
+    open({ handle: cannotRead });
+    unread = 'focus';
+    expect(host.focus('xyz')).toBe(false);
+    expect(events.fatal).not.toHaveBeenCalled();
+    unread = 'tick';
+    host.begin();
+    expect(events.fatal).toHaveBeenCalledExactlyOnceWith('invalid');
+  });
+
+  test('a question asks for what is not there; one that traps ends the engine', () => {
+    const query = vi.fn((): string => {
+      throw 'invalid' as unknown as Error;
+    });
+    open({ query });
+    expect(host.query({ type: 'message_details', message_id: 'xyz' })).toBe('{"type":"not_found"}');
+    query.mockImplementation(() => {
+      throw new Error('unreachable');
+    });
+    expect(host.query({ type: 'account' })).toBeNull();
+    expect(host.query({ type: 'account' })).toBeNull();
+    expect(events.fatal).toHaveBeenCalledExactlyOnceWith('crashed');
+  });
+
+  test('half a character, which a field can hold, does not make a message unreadable', () => {
+    void host.command({ type: 'set_profile', display_name: 'Ada \ud83d' });
+    expect(heard.at(-1)).toMatchObject({ command: { display_name: 'Ada \ufffd' } });
+  });
 });

@@ -23,6 +23,14 @@ const FRAME_BYTES_MAX = 128 * 1024;
 const FRAMES_AT_ONCE = 32;
 /** Longer timers overflow to zero; the engine is asked again when this one ends. */
 const TIMER_MS_MAX = 2 ** 31 - 1;
+/** Thrown by the engine for what it cannot read: nothing happened, and it goes on. */
+const INVALID = 'invalid';
+const REFUSED: CommandResult = { type: 'err', refusal: { code: INVALID, retry_after_s: null } };
+/** The `View` of what is not there. */
+const NOT_FOUND = '{"type":"not_found"}';
+
+/** What became of an input: done, not understood, or the engine stopped. */
+type Fed = 'done' | 'refused' | 'stopped';
 
 export interface HostEvents {
   changed(topics: Topic[]): void;
@@ -61,13 +69,14 @@ export class Host {
     this.feed({ type: 'tick' });
   }
 
-  /** Null when the host stopped before the answer. */
+  /** Null when the host stopped before the answer. A command that the engine cannot read is refused as `invalid`. */
   command(command: Command): Promise<CommandResult | null> {
     return new Promise((resolve) => {
       const id = this.nextCommand;
       this.nextCommand = (this.nextCommand + 1) >>> 0;
       this.commands.set(id, resolve);
-      if (!this.feed({ type: 'command', command_id: id, command })) this.answer(id, null);
+      const fed = this.feed({ type: 'command', command_id: id, command });
+      if (fed !== 'done') this.answer(id, fed === 'refused' ? REFUSED : null);
     });
   }
 
@@ -75,12 +84,21 @@ export class Host {
     return this.commands.size;
   }
 
-  query(query: Query): string {
-    return this.engine.query(JSON.stringify(query));
+  /** A question that the engine cannot read asks for something nobody has. Null when it can answer nothing any more. */
+  query(query: Query): string | null {
+    if (this.stopped) return null;
+    try {
+      return this.engine.query(write(query));
+    } catch (thrown) {
+      if (thrown === INVALID) return NOT_FOUND;
+      this.fail(thrown);
+      return null;
+    }
   }
 
-  focus(conversationId: string | null): void {
-    this.feed({ type: 'focus', conversation_id: conversationId });
+  /** False when the engine cannot read the id. */
+  focus(conversationId: string | null): boolean {
+    return this.feed({ type: 'focus', conversation_id: conversationId }) !== 'refused';
   }
 
   /** Stops everything and closes the store. */
@@ -100,22 +118,28 @@ export class Host {
     for (const id of [...this.commands.keys()]) this.answer(id, null);
   }
 
-  /** One input, one transaction; then its outputs, in order. False when the engine could not carry it out. */
-  private feed(input: Input): boolean {
-    if (this.stopped) return false;
+  /** One input, one transaction; then its outputs, in order. */
+  private feed(input: Input): Fed {
+    if (this.stopped) return 'stopped';
     let outputs: Output[];
     try {
-      outputs = JSON.parse(this.engine.handle(JSON.stringify(input), now())) as Output[];
+      outputs = JSON.parse(this.engine.handle(write(input), now())) as Output[];
     } catch (thrown) {
-      this.silence();
-      this.events.fatal(typeof thrown === 'string' ? thrown : 'crashed');
-      return false;
+      // What a page asked for concerns that page alone; whatever else is not understood was said by this shell itself.
+      if (thrown === INVALID && (input.type === 'command' || input.type === 'focus')) return 'refused';
+      this.fail(thrown);
+      return 'stopped';
     }
     const topics: Topic[] = [];
     for (const output of outputs) this.carryOut(output, topics);
     if (topics.length > 0) this.events.changed(topics);
     this.armTimer();
-    return true;
+    return 'done';
+  }
+
+  private fail(thrown: unknown): void {
+    this.silence();
+    this.events.fatal(typeof thrown === 'string' ? thrown : 'crashed');
   }
 
   private feedFrames(): void {
@@ -243,6 +267,13 @@ export class Host {
     const bytes = await readBounded(response);
     return { type: 'response', request_id: output.request_id, status: response.status, body: encode(bytes) };
   }
+}
+
+/** As JSON; half a character, which a field can hold and JSON cannot carry, becomes the sign for an unreadable one. */
+function write(words: Input | Query): string {
+  return JSON.stringify(words, (_key, value: unknown) =>
+    typeof value === 'string' ? value.toWellFormed() : value,
+  );
 }
 
 /** Requests carry a bearer token: they go to the relay that served this app, and nowhere else. */

@@ -205,7 +205,7 @@ describe('the passphrase', () => {
 test('a question that the engine does not understand leaves those beside it their answers', async () => {
   const tab = await lead();
   vi.mocked(tab.engine.query).mockImplementation((query) => {
-    if (query.includes('xyz')) throw 'bug' as unknown as Error;
+    if (query.includes('xyz')) throw 'invalid' as unknown as Error;
     return '{}';
   });
   const queries: Query[] = [{ type: 'conversation', conversation_id: 'xyz' }, { type: 'account' }];
@@ -214,6 +214,33 @@ test('a question that the engine does not understand leaves those beside it thei
     json: ['{"type":"not_found"}', '{}'],
   });
   expect(tab.restarts).toEqual([]);
+});
+
+test('a conversation that the engine cannot read is refused to the tab that shows it, and to no other', async () => {
+  const heard: unknown[] = [];
+  const tab = await lead({
+    handle: (input: string) => {
+      if (input.includes('xyz')) throw 'invalid' as unknown as Error;
+      heard.push(JSON.parse(input));
+      return '[]';
+    },
+  });
+  const focus = (conversationId: string | null, from: string) =>
+    tab.leader.carryOut({ kind: 'focus', conversationId }, from);
+  expect(await focus('xyz', 'one')).toEqual({ kind: 'refused' });
+  expect(await focus(null, 'other')).toEqual({ kind: 'done' });
+  expect(heard.at(-1)).toEqual({ type: 'focus', conversation_id: null });
+  expect(tab.restarts).toEqual([]);
+});
+
+test('an engine that traps at a question is replaced, and nobody is told that nothing is there', async () => {
+  const tab = await lead();
+  vi.mocked(tab.engine.query).mockImplementation(() => {
+    throw new Error('unreachable');
+  });
+  const queries: Query[] = [{ type: 'account' }, { type: 'settings' }];
+  expect(await tab.leader.carryOut({ kind: 'query', queries }, 'tab')).toEqual({ kind: 'unavailable' });
+  expect(tab.restarts).toEqual([{ crashed: true, memory: false, everyone: false }]);
 });
 
 describe('locking', () => {

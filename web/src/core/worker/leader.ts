@@ -33,8 +33,6 @@ const POOL_FOLDER = 'securechat';
 /** Browsers may let go of a closed tab's file handles a little late. */
 const INSTALL_TRIES_MAX = 50;
 const INSTALL_RETRY_MS = 20;
-/** The `View` of what is not there. */
-const NOT_FOUND = '{"type":"not_found"}';
 
 export interface LeaderEvents {
   facts(facts: CoreFacts): void;
@@ -95,17 +93,14 @@ export class Leader {
     await this.booted;
     switch (call.kind) {
       case 'query':
-        return this.host
-          ? { kind: 'query', json: call.queries.map((query) => this.answer(query)) }
-          : { kind: 'unavailable' };
+        return this.read(call.queries);
       case 'command': {
         if (!this.host) return { kind: 'unavailable' };
         const result = await this.host.command(call.command);
         return result ? { kind: 'command', result } : { kind: 'interrupted' };
       }
       case 'focus':
-        this.focus(tab, call.conversationId);
-        return { kind: 'done' };
+        return { kind: this.focus(tab, call.conversationId) ? 'done' : 'refused' };
       case 'vault':
         this.busy += 1;
         try {
@@ -118,15 +113,14 @@ export class Leader {
     }
   }
 
-  /** One question out of several that came together; what the engine refuses to read asks for something nobody has. */
-  private answer(query: Query): string {
-    try {
-      return this.host?.query(query) ?? NOT_FOUND;
-    } catch (error) {
-      // A code is a refusal; everything else is a crash, and handled as one.
-      if (typeof error === 'string') return NOT_FOUND;
-      throw error;
+  private read(queries: Query[]): CallResult {
+    const json: string[] = [];
+    for (const query of queries) {
+      const answer = this.host?.query(query) ?? null;
+      if (answer === null) return { kind: 'unavailable' };
+      json.push(answer);
     }
+    return { kind: 'query', json };
   }
 
   /** The person did something in some tab. */
@@ -264,10 +258,13 @@ export class Leader {
   // ---- while open ----------------------------------------------------------------------------
 
   /** Several windows can show conversations; the one that spoke last counts. */
-  private focus(tab: string, conversationId: string | null): void {
+  private focus(tab: string, conversationId: string | null): boolean {
     this.focuses.delete(tab);
     if (conversationId !== null) this.focuses.set(tab, conversationId);
-    this.host?.focus([...this.focuses.values()].at(-1) ?? null);
+    const taken = this.host?.focus([...this.focuses.values()].at(-1) ?? null) ?? true;
+    // Otherwise it would be said again for the other tabs.
+    if (!taken) this.focuses.delete(tab);
+    return taken;
   }
 
   private async operate(operation: VaultOperation): Promise<VaultResult> {

@@ -4,7 +4,7 @@ import { useNavigate, useSearchParams } from 'react-router';
 import type { ConversationView } from '../../core/generated/ConversationView';
 import { useCommand, useFocus, useQuery } from '../../core/hooks';
 import type { ComposerHandle } from '../../ui/Composer';
-import { EmptyState } from '../../ui/EmptyState';
+import { Gone } from '../../ui/Gone';
 import { useRefusalText } from '../../ui/refusals';
 import { useToasts } from '../../ui/toasts';
 import { ConversationHeader } from './ConversationHeader';
@@ -46,7 +46,11 @@ export function ConversationPane({
   // The address may name anything: only a chat that is there can be looked at.
   useFocus(view?.type === 'conversation' ? conversationId : null);
   if (view?.type === 'not_found')
-    return <EmptyState title={_('chat.gone')}>{_('chat.goneDetail')}</EmptyState>;
+    return (
+      <Gone title={_('chat.gone')} back={{ href: '#/', label: _('chats.back') }}>
+        {_('chat.goneDetail')}
+      </Gone>
+    );
   if (!view) return <div aria-busy className="flex-1" />;
   return (
     <OpenConversation

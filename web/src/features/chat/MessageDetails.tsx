@@ -3,8 +3,8 @@ import { X } from 'lucide-react';
 import { useNavigate } from 'react-router';
 import { useQuery } from '../../core/hooks';
 import { useTickWord } from '../../ui/DeliveryTicks';
-import { EmptyState } from '../../ui/EmptyState';
 import { formatMoment } from '../../ui/format';
+import { Gone } from '../../ui/Gone';
 import { IconButton } from '../../ui/IconButton';
 import { RichText } from '../../ui/RichText';
 
@@ -25,7 +25,14 @@ export function MessageDetails({ conversationId, messageId }: { conversationId: 
           onClick={() => void navigate(`/chats/${conversationId}`)}
         />
       </header>
-      {view?.type === 'not_found' && <EmptyState title={_('chat.messageGone')} />}
+      {view?.type === 'not_found' && (
+        <Gone
+          title={_('details.gone')}
+          back={{ href: `#/chats/${conversationId}`, label: _('details.back') }}
+        >
+          {_('details.goneDetail')}
+        </Gone>
+      )}
       {view?.type === 'message_details' && (
         <div className="min-h-0 flex-1 overflow-y-auto px-5 pb-6">
           {view.item.body.type === 'text' && (

@@ -8,8 +8,8 @@ import { useCommand, useQuery } from '../../core/hooks';
 import { Avatar } from '../../ui/Avatar';
 import { Button } from '../../ui/Button';
 import { Dialog, DialogActions } from '../../ui/Dialog';
-import { EmptyState } from '../../ui/EmptyState';
 import { formatMoment } from '../../ui/format';
+import { Gone } from '../../ui/Gone';
 import { IconButton } from '../../ui/IconButton';
 import { useRefusalText } from '../../ui/refusals';
 import { TextField } from '../../ui/TextField';
@@ -29,7 +29,11 @@ export function ContactInfo({ contactId, closeTo }: { contactId: string; closeTo
         <h2 className="flex-1 text-17">{_('contacts.info')}</h2>
         <IconButton icon={X} label={_('ui.close')} onClick={() => void navigate(closeTo)} />
       </header>
-      {view?.type === 'not_found' && <EmptyState title={_('contacts.gone')} />}
+      {view?.type === 'not_found' && (
+        <Gone title={_('contacts.gone')} back={{ href: '#/new', label: _('contacts.back') }}>
+          {_('contacts.goneDetail')}
+        </Gone>
+      )}
       {view?.type === 'contact' && <Known view={view} />}
     </>
   );

@@ -8,8 +8,8 @@ import { Avatar } from '../../ui/Avatar';
 import { Banner } from '../../ui/Banner';
 import { Button } from '../../ui/Button';
 import { Dialog } from '../../ui/Dialog';
-import { EmptyState } from '../../ui/EmptyState';
 import { formatMoment } from '../../ui/format';
+import { Gone } from '../../ui/Gone';
 import { QrCode } from '../../ui/QrCode';
 import { useRefusalText } from '../../ui/refusals';
 import { SafetyNumber } from '../../ui/SafetyNumber';
@@ -37,7 +37,11 @@ export function VerifyPage({
   const [scanning, setScanning] = useState(false);
   const [outcome, setOutcome] = useState<Outcome>();
   if (contact?.type === 'not_found' || number?.type === 'not_found')
-    return <EmptyState title={_('verify.none')}>{_('verify.noneDetail')}</EmptyState>;
+    return (
+      <Gone title={_('verify.none')} back={{ href: `#${back}`, label: _('details.back') }}>
+        {_('verify.noneDetail')}
+      </Gone>
+    );
   if (contact?.type !== 'contact' || number?.type !== 'safety_number')
     return <div aria-busy className="flex-1" />;
 
