@@ -95,11 +95,10 @@ pub async fn run() -> Result<()> {
     }
 }
 
-/// `LOG` is a filter as in `info,securechat_server=debug`; `LOG_FORMAT=json` writes one object a line.
+/// Settings of the log that make no sense are told by `serve` and `check`, with all others.
 fn start_log(environment: &Environment) {
-    let filter = EnvFilter::try_new(environment.get("LOG").unwrap_or("info"))
-        .unwrap_or_else(|_| EnvFilter::new("info"));
-    let is_json = environment.get("LOG_FORMAT") == Some("json");
+    let filter = config::log_filter(environment).unwrap_or_else(|_| EnvFilter::new("info"));
+    let is_json = config::log_is_json(environment).unwrap_or(false);
     let lines = tracing_subscriber::fmt::layer()
         .with_ansi(may_colour(environment, std::io::stderr().is_terminal()))
         .with_writer(std::io::stderr);

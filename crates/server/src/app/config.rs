@@ -10,9 +10,15 @@ use securechat_proto::api::Stretching;
 use securechat_proto::{b64, opaque};
 use std::collections::BTreeMap;
 use std::path::Path;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 /// Variables by name: the process's own first, then those of a `.env` file in the working folder.
-pub struct Environment(BTreeMap<String, String>);
+pub struct Environment {
+    variables: BTreeMap<String, String>,
+    /// Lines of the file that are no settings; among the problems of [`config`].
+    unread: Problems,
+}
 
 impl Environment {
     /// # Errors
@@ -24,50 +30,76 @@ impl Environment {
                 std::io::Error::new(error.kind(), format!(".env cannot be read: {error}"))
             })?,
         };
-        let mut variables = lines(&file);
+        let mut environment = Self::of_file(&file);
         // What is not text is none of ours.
         let own = std::env::vars_os().filter_map(|(name, value)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         });
-        variables.extend(own);
-        Ok(Self(variables))
+        environment.variables.extend(own);
+        Ok(environment)
+    }
+
+    /// A byte order mark and `export` are what other programs write.
+    fn of_file(file: &str) -> Self {
+        let mut unread = Problems::default();
+        let lines = file.trim_start_matches('\u{feff}').lines().zip(1..);
+        let read = |(line, number): (&str, u32)| {
+            let setting = line_of_file(line.trim()).with_context(|| format!(".env, line {number}"));
+            unread.note(setting).flatten()
+        };
+        Self {
+            variables: lines.filter_map(read).collect(),
+            unread,
+        }
     }
 
     #[cfg(test)]
     pub(super) fn of(variables: &[(&str, &str)]) -> Self {
-        Self(
-            variables
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-                .collect(),
-        )
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Self {
+            variables: variables.iter().map(owned).collect(),
+            unread: Problems::default(),
+        }
     }
 
     /// A variable that is set and not empty.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .get(name)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
+        let value = self.variables.get(name);
+        value.map(String::as_str).filter(|value| !value.is_empty())
     }
 }
 
-/// `NAME=value` lines; a byte order mark, `export` and quotes around a value are what other programs write.
-fn lines(file: &str) -> BTreeMap<String, String> {
-    file.trim_start_matches('\u{feff}')
-        .lines()
-        .filter_map(|line| line.trim().split_once('='))
-        .filter(|(name, _)| !name.trim_start().starts_with('#'))
-        .map(|(name, value)| {
-            let name = name.trim();
-            let name = name.strip_prefix("export ").unwrap_or(name).trim();
-            (name.to_owned(), value.trim().trim_matches('"').to_owned())
-        })
-        .collect()
+/// `NAME=value`; none for an empty line and a comment. What is wrong is told without the value, which may be a secret.
+fn line_of_file(line: &str) -> Result<Option<(String, String)>> {
+    if line.is_empty() || line.starts_with('#') {
+        return Ok(None);
+    }
+    let (name, value) = line.split_once('=').context("no NAME=value")?;
+    let name = name.trim();
+    let name = name.strip_prefix("export ").unwrap_or(name).trim();
+    Ok(Some((name.to_owned(), value_of_line(value)?.to_owned())))
+}
+
+/// What stands between quotes, as it stands there; without quotes, what stands before a `#` with a space in front of it.
+fn value_of_line(text: &str) -> Result<&str> {
+    let value = text.trim();
+    let Some(quote) = value.chars().next().filter(|c| matches!(c, '"' | '\'')) else {
+        let mut spaces = text.match_indices([' ', '\t']);
+        let comment = spaces.find(|(at, _)| text[at + 1..].starts_with('#'));
+        return Ok(comment.map_or(value, |(at, _)| text[..at].trim()));
+    };
+    let (value, rest) = value[1..]
+        .split_once(quote)
+        .context("a quote that does not end")?;
+    let rest = rest.trim_start();
+    if !rest.is_empty() && !rest.starts_with('#') {
+        bail!("something stands behind the closing quote");
+    }
+    Ok(value)
 }
 
 /// Everything that is wrong with the settings, a line each.
-#[derive(Debug, Default, thiserror::Error)]
+#[derive(Clone, Debug, Default, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
 pub struct Problems(pub Vec<String>);
 
@@ -106,7 +138,9 @@ pub fn storage(environment: &Environment, data: &Path) -> Result<Storage> {
 /// # Errors
 /// All that is wrong, not only the first.
 pub fn config(environment: &Environment, data: &Path) -> Result<Config, Problems> {
-    let mut problems = Problems::default();
+    let mut problems = environment.unread.clone();
+    problems.note(log_filter(environment));
+    problems.note(log_is_json(environment));
     let mut rates = problems.note(rates(environment)).unwrap_or_default();
     if let Some(sign_ups) = problems.note(sign_ups(environment)).flatten() {
         rates.sign_ups_per_network = sign_ups;
@@ -134,6 +168,28 @@ pub fn config(environment: &Environment, data: &Path) -> Result<Config, Problems
         ..Config::default()
     };
     problems.or(config)
+}
+
+/// `LOG` is a filter as in `info,securechat_server=debug`.
+pub fn log_filter(environment: &Environment) -> Result<EnvFilter> {
+    let text = environment.get("LOG").unwrap_or("info");
+    // The filter takes a word that is no level for a target, and then everything else is silent.
+    let is_level = |part: &str| part.contains('=') || part.parse::<LevelFilter>().is_ok();
+    if !text.split(',').all(is_level) {
+        bail!(
+            "LOG: levels (off, error, warn, info, debug, trace) or target=level, separated by commas"
+        );
+    }
+    EnvFilter::try_new(text).context("LOG")
+}
+
+/// `LOG_FORMAT=json` writes one object a line.
+pub fn log_is_json(environment: &Environment) -> Result<bool> {
+    match environment.get("LOG_FORMAT") {
+        None | Some("text") => Ok(false),
+        Some("json") => Ok(true),
+        Some(_) => bail!("LOG_FORMAT is text or json"),
+    }
 }
 
 fn sign_up_open(environment: &Environment) -> Result<bool> {
@@ -282,13 +338,51 @@ mod tests {
 
     #[test]
     fn a_file_of_settings_may_have_been_written_by_other_programs() {
-        let found = lines("\u{feff}SIGN_UP=closed\n# A=b\nexport SERVER_NAME=\"My Chat\"\n");
-        assert_eq!(found.get("SIGN_UP").map(String::as_str), Some("closed"));
+        let file =
+            "\u{feff}SIGN_UP=closed\r\n# A=b\n\nexport SERVER_NAME=\"My Chat\"\n  LOG = info\n";
+        let found = Environment::of_file(file);
+        for (name, value) in [
+            ("SIGN_UP", "closed"),
+            ("SERVER_NAME", "My Chat"),
+            ("LOG", "info"),
+        ] {
+            assert_eq!(found.get(name), Some(value));
+        }
+        assert_eq!((found.variables.len(), found.unread.0.len()), (3, 0));
+    }
+
+    #[test]
+    fn a_comment_behind_a_value_is_none_of_it() {
+        for (line, value) in [
+            ("A=1 # one proxy", "1"),
+            ("A=1\t# one proxy", "1"),
+            ("A=1#2", "1#2"),
+            ("A=postgres://u:p#w@h/d # ours", "postgres://u:p#w@h/d"),
+            ("A=\"Chat # one\" # the name", "Chat # one"),
+            ("A='it is \"ours\"'", "it is \"ours\""),
+            ("A=Anna's", "Anna's"),
+            ("A= # nothing yet", ""),
+            ("A=", ""),
+            ("A=b=c", "b=c"),
+        ] {
+            let read = line_of_file(line).expect(line);
+            assert_eq!(read, Some(("A".into(), value.into())), "{line}");
+        }
+    }
+
+    #[test]
+    fn lines_that_are_no_settings_are_told_without_their_value() {
+        let file = "SIGN_UP=open\nclosed\nSECRET_KEY=\"secret\nSERVER_NAME='My' Chat\n";
+        let Problems(told) =
+            config(&Environment::of_file(file), Path::new("data")).expect_err("problems");
         assert_eq!(
-            found.get("SERVER_NAME").map(String::as_str),
-            Some("My Chat")
+            told,
+            [
+                ".env, line 2: no NAME=value",
+                ".env, line 3: a quote that does not end",
+                ".env, line 4: something stands behind the closing quote",
+            ]
         );
-        assert_eq!(found.len(), 2);
     }
 
     #[test]
@@ -318,6 +412,12 @@ mod tests {
             ("RETENTION_DAYS", "0"),
             ("RETENTION_DAYS", "31"),
             ("RETENTION_DAYS", "for ever"),
+            ("LOG", "nonsense"),
+            ("LOG", "verbose,info"),
+            ("LOG", "info,securechat_server=loud"),
+            ("LOG", "info # quiet"),
+            ("LOG_FORMAT", "JSON"),
+            ("LOG_FORMAT", "xml"),
             ("CORS_ORIGINS", "*"),
             ("CORS_ORIGINS", "null"),
             ("CORS_ORIGINS", "nonsense"),
@@ -331,6 +431,11 @@ mod tests {
                 config(&Environment::of(&[(name, value)]), Path::new("data")).expect_err(name);
             assert!(format!("{error:#}").contains(name), "{error:#}");
         }
+        for fine in ["warn", "DEBUG", "info,securechat_server::mailbox=trace"] {
+            log_filter(&Environment::of(&[("LOG", fine)])).expect(fine);
+        }
+        let text = Environment::of(&[("LOG_FORMAT", "text")]);
+        assert!(!log_is_json(&text).expect("a format"));
         let fine = "https://a.example, http://localhost:5173,http://[::1]:8000";
         let fine = Environment::of(&[("CORS_ORIGINS", fine)]);
         let origins = config(&fine, Path::new("data")).expect("origins");
@@ -350,6 +455,8 @@ mod tests {
             ("RETENTION_DAYS", "31"),
             ("RATE_LIMITS", "sometimes"),
             ("SIGN_UPS_PER_HOUR", "many"),
+            ("LOG", "nonsense"),
+            ("LOG_FORMAT", "xml"),
             ("SECRET_KEY", "short"),
             ("SECRET_KEY_OLD", "shorter"),
         ];

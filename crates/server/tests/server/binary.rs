@@ -177,6 +177,8 @@ fn check_tells_all_problems_at_once() {
         ("SIGN_UP", "maybe"),
         ("RETENTION_DAYS", "31"),
         ("TRUSTED_PROXIES", "many"),
+        ("LOG", "nonsense"),
+        ("LOG_FORMAT", "yes"),
     ];
     let wrong = run(&["check"], &data, &settings);
     let text = String::from_utf8_lossy(&wrong.stdout).into_owned();
@@ -186,6 +188,8 @@ fn check_tells_all_problems_at_once() {
         "SIGN_UP",
         "RETENTION_DAYS",
         "TRUSTED_PROXIES",
+        "LOG: levels",
+        "LOG_FORMAT",
         "secret.key must",
         "directory.db can be read by others",
         "mailbox.db can be read by others",
@@ -237,6 +241,51 @@ fn a_folder_has_one_server_and_a_killed_one_leaves_it_free() {
     first.child.wait().expect("an end");
     let checked = run(&["check"], &data, &[]);
     assert!(String::from_utf8_lossy(&checked.stdout).contains("server: none works on"));
+    stop(serve(&data));
+}
+
+#[test]
+fn a_folder_is_locked_whatever_is_deleted_in_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    let first = serve(&data);
+    for file in std::fs::read_dir(&data).expect("the folder") {
+        let path = file.expect("a file").path();
+        if !path.to_string_lossy().contains(".db") {
+            std::fs::remove_file(path).expect("deleted");
+        }
+    }
+    let mut second = command(&data).spawn().expect("the server");
+    let said = log_of(&mut second);
+    assert!(!second.wait().expect("an end").success());
+    assert!(said.contains("in use by another securechat"), "{said}");
+    stop(first);
+}
+
+/// Files may not grow, as on a full disk: the write fails, or ends the process like a loss of power.
+#[test]
+fn a_start_without_room_for_the_secret_stops_no_later_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    for full in ["trap '' XFSZ", "ulimit -c 0"] {
+        let mut start = Command::new("sh");
+        start
+            .args([
+                "-c",
+                &format!("{full}; exec prlimit --fsize=20 \"$0\" \"$@\""),
+                BINARY,
+                "serve",
+                "--listen",
+                "127.0.0.1:0",
+                "--metrics-listen",
+                "127.0.0.1:0",
+                "--data",
+            ])
+            .arg(&data);
+        let ended = start.output().expect("a start");
+        assert!(!ended.status.success(), "{full}");
+        assert!(!data.join("secret.key").exists(), "{full}");
+    }
     stop(serve(&data));
 }
 
