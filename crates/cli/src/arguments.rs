@@ -58,7 +58,7 @@ pub enum Task {
         #[arg(allow_hyphen_values = true)]
         text: String,
     },
-    /// Shows the safety number; compares or confirms it.
+    /// Shows the safety number; compares or confirms it; accepts new keys.
     Verify(Verify),
     /// Shows the recovery kit, once; with --check erases it from this store after you have put it away.
     Kit {
@@ -69,6 +69,28 @@ pub enum Task {
     /// Load generator for the benchmarks.
     #[command(subcommand, hide = true)]
     Loadgen(crate::loadgen::Loadgen),
+}
+
+impl Task {
+    /// It changes nothing, here or elsewhere, and nothing counts as shown because of it.
+    pub fn shows_only(&self) -> bool {
+        match self {
+            Self::Status
+            | Self::History { .. }
+            | Self::Search { .. }
+            | Self::Contact(Contact::List | Contact::Requests) => true,
+            Self::Signup(_)
+            | Self::Login(_)
+            | Self::Logout { .. }
+            | Self::Contact(_)
+            | Self::Send(_)
+            | Self::Receive(_)
+            | Self::Bot
+            | Self::Verify(_)
+            | Self::Kit { .. }
+            | Self::Loadgen(_) => false,
+        }
+    }
 }
 
 #[derive(Args)]
@@ -176,4 +198,10 @@ pub struct Verify {
     /// The text of the other side's safety QR.
     #[arg(long)]
     pub qr: Option<String>,
+    /// "I know that these are new keys": what waited is sent under them. Shows the new safety number, to be compared.
+    #[arg(long, conflicts_with_all = ["same", "differs", "qr"])]
+    pub accept_new_keys: bool,
+    /// Also when safety numbers had been compared with the old keys.
+    #[arg(long, requires = "accept_new_keys")]
+    pub sure: bool,
 }

@@ -1,6 +1,7 @@
 //! Exit codes, for scripts. Listed in `docs/cli.md`; a test compares.
 
 use crate::failure::Failure;
+use crate::print::OutputFailure;
 use crate::store::StoreFailure;
 use crate::transport::InvalidAddress;
 use securechat_engine::Fatal;
@@ -87,6 +88,8 @@ pub fn json(error: &anyhow::Error) -> Value {
         fatal.code().to_owned()
     } else if error.is::<InvalidAddress>() {
         "invalid_address".to_owned()
+    } else if error.is::<OutputFailure>() {
+        "output".to_owned()
     } else {
         "failed".to_owned()
     };
@@ -156,6 +159,7 @@ mod tests {
             StoreFailure::NoKey("store.key".into()).into(),
             StoreFailure::File(missing).into(),
             InvalidAddress.into(),
+            OutputFailure::from(std::io::Error::from(std::io::ErrorKind::StorageFull)).into(),
             anyhow::anyhow!("anything else"),
         ];
         let all = refused.into_iter().chain(open).chain(fatal).chain(others);

@@ -15,6 +15,7 @@ mod transport;
 use arguments::{Arguments, Task};
 use clap::Parser;
 use failure::Failure;
+use print::OutputFailure;
 use securechat_engine::api::RefusalCode;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -30,17 +31,27 @@ async fn main() -> ExitCode {
     };
     // A bot speaks nothing else.
     let json = arguments.json || matches!(arguments.task, Task::Bot);
+    let shows_only = arguments.task.shows_only();
     match run(arguments, json).await {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if shows_only && is_reader_gone(&error) => ExitCode::SUCCESS,
         Err(error) => failed(&error, json),
     }
 }
 
+/// Whoever read is gone (`history bob | head`).
+fn is_reader_gone(error: &anyhow::Error) -> bool {
+    let failure = error.downcast_ref::<OutputFailure>();
+    failure.is_some_and(OutputFailure::is_reader_gone)
+}
+
 fn failed(error: &anyhow::Error, json: bool) -> ExitCode {
-    if json {
-        print::line(&exit::json(error).to_string());
-    } else {
-        eprintln!("securechat-cli: {error:#}");
+    let told = exit::json(error).to_string();
+    // What cannot be told on standard output is told on standard error, in the same form.
+    if !json {
+        print::remark(&format!("securechat-cli: {error:#}"));
+    } else if error.is::<OutputFailure>() || print::line(&told).is_err() {
+        print::remark(&told);
     }
     exit::code(error)
 }

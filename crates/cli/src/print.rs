@@ -12,7 +12,7 @@ use securechat_engine::api::{
 };
 use securechat_proto::ContentId;
 use serde_json::{Value, json};
-use std::io::Write;
+use std::io::{self, ErrorKind, Write};
 
 /// Where results go.
 pub struct Printer {
@@ -20,7 +20,7 @@ pub struct Printer {
 }
 
 impl Printer {
-    pub fn account(&self, account: &AccountView) {
+    pub fn account(&self, account: &AccountView) -> Written {
         self.line(&json!({ "account": account }), || {
             let name = if account.display_name == account.handle {
                 String::new()
@@ -39,16 +39,16 @@ impl Printer {
                 account.unread,
                 account.requests
             )
-        });
+        })
     }
 
-    pub fn contact(&self, contact: &ContactView) {
+    pub fn contact(&self, contact: &ContactView) -> Written {
         self.line(&json!({ "contact": contact.item }), || {
             format!("{}  {}", people::label(contact), trust(&contact.item.trust))
-        });
+        })
     }
 
-    pub fn request(&self, chat: &ChatItem, contact: &ContactView) {
+    pub fn request(&self, chat: &ChatItem, contact: &ContactView) -> Written {
         let value = json!({
             "request": chat,
             "handle": contact.item.handle,
@@ -58,15 +58,15 @@ impl Printer {
             let preview = chat.preview.as_ref();
             let text = preview.map_or("", |preview| preview.text.as_str());
             format!("{}: {text}", people::label(contact))
-        });
+        })
     }
 
-    pub fn link(&self, link: &InviteLink, server: &str) {
+    pub fn link(&self, link: &InviteLink, server: &str) -> Written {
         let url = format!("{}/#{}", server.trim_end_matches('/'), link.payload);
-        self.line(&json!({ "link": link, "url": url }), || url.clone());
+        self.line(&json!({ "link": link, "url": url }), || url.clone())
     }
 
-    pub fn kit(&self, kit: &RecoveryKitView) {
+    pub fn kit(&self, kit: &RecoveryKitView) -> Written {
         self.line(&json!({ "kit": kit }), || {
             if kit.taken {
                 return "the kit was taken; it is no longer in this store".to_owned();
@@ -81,66 +81,85 @@ impl Printer {
                 kit.groups.join(" "),
                 places.join(", ")
             )
-        });
+        })
     }
 
     /// A command that has nothing to say but that it was carried out.
-    pub fn done(&self) {
+    pub fn done(&self) -> Written {
         if self.json {
-            line(&json!({ "done": true }).to_string());
+            return line(&json!({ "done": true }).to_string());
         }
+        Ok(())
     }
 
-    pub fn sent(&self, message_id: ContentId, state: Option<&SendState>) {
+    pub fn sent(&self, message_id: ContentId, state: Option<&SendState>) -> Written {
         self.line(&json!({ "message_id": message_id, "state": state }), || {
             state.map_or_else(|| "queued".to_owned(), send_state)
-        });
+        })
     }
 
     /// `who`: [`people::label`] of the other side. Scripts go by `handle` and `conversation_id`, which nobody else can take.
-    pub fn message(&self, who: &str, conversation: &ConversationView, item: &TimelineItem) {
+    pub fn message(
+        &self,
+        who: &str,
+        conversation: &ConversationView,
+        item: &TimelineItem,
+    ) -> Written {
         let value = json!({
             "chat": conversation.title,
             "handle": conversation.handle,
             "conversation_id": conversation.conversation_id,
             "message": item,
         });
-        self.line(&value, || row(item, who));
+        self.line(&value, || row(item, who))
     }
 
-    pub fn hit(&self, who: &str, handle: &str, hit: &SearchHit) {
+    pub fn hit(&self, who: &str, handle: &str, hit: &SearchHit) -> Written {
         self.line(&json!({ "hit": hit, "handle": handle }), || {
             let snippet: String = hit.snippet.iter().map(|part| part.text.as_str()).collect();
             let to = if hit.from_me { "me to " } else { "" };
             format!("{to}{who}: {snippet}")
-        });
+        })
     }
 
-    pub fn safety_number(&self, view: &SafetyNumberView) {
+    pub fn safety_number(&self, view: &SafetyNumberView) -> Written {
         self.line(&json!({ "safety_number": view }), || {
             format!("{}\n{}", view.groups.join(" "), trust(&view.trust))
-        });
+        })
     }
 
-    fn line(&self, value: &Value, text: impl FnOnce() -> String) {
+    fn line(&self, value: &Value, text: impl FnOnce() -> String) -> Written {
         if self.json {
-            line(&value.to_string());
+            line(&value.to_string())
         } else {
-            line(&in_one(&without_controls(&text())));
+            line(&in_one(&without_controls(&text())))
         }
     }
 }
 
-/// One line of output. Whoever read it may be gone (`history bob | head`): then there is nobody left to work for. Any
-/// other error, such as a full disk, is a failure, and ends the process before what was not printed is marked read.
-pub fn line(text: &str) {
-    if let Err(error) = writeln!(std::io::stdout(), "{text}") {
-        if error.kind() == std::io::ErrorKind::BrokenPipe {
-            std::process::exit(0);
-        }
-        eprintln!("securechat-cli: the output could not be written: {error}");
-        std::process::exit(1);
+/// What could not be printed was not shown, and is not marked read.
+pub type Written = Result<(), OutputFailure>;
+
+/// A line did not go out: a full disk, or a reader that went away.
+#[derive(Debug, thiserror::Error)]
+#[error("the output could not be written")]
+pub struct OutputFailure(#[from] io::Error);
+
+impl OutputFailure {
+    /// As in `history bob | head`.
+    pub fn is_reader_gone(&self) -> bool {
+        self.0.kind() == ErrorKind::BrokenPipe
     }
+}
+
+/// One line of output, written when this returns.
+pub fn line(text: &str) -> Written {
+    Ok(writeln!(io::stdout(), "{text}")?)
+}
+
+/// One line on standard error, where nothing can be done about a failure.
+pub fn remark(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// What follows the first line stands further in, so that nobody writes a line that reads as somebody else's.
@@ -187,7 +206,7 @@ fn trust(trust: &Trust) -> &'static str {
         Trust::Verified { .. } => "verified",
         Trust::Unverified => "encrypted, not checked",
         Trust::Establishing => "fetching keys",
-        Trust::NewIdentity { .. } => "NEW IDENTITY: compare safety numbers",
+        Trust::NewIdentity { .. } => "NEW KEYS: nothing is sent before you accept them",
         Trust::Frozen { .. } => "FROZEN: contradicting account logs",
     }
 }

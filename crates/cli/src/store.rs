@@ -115,19 +115,43 @@ fn read_key(path: &Path) -> Result<Option<[u8; 32]>, StoreFailure> {
     Ok(Some(key))
 }
 
+/// The file is whole and on the disk when it has its name: half a key, as a full disk or a lost process would leave it,
+/// would keep every later sign-up out. One that is there is left alone.
 fn make_key(path: &Path) -> Result<[u8; 32]> {
-    let key = random()?;
-    let write = || {
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(path)?;
-        file.write_all(&key)?;
-        file.sync_all()
-    };
-    write().map_err(StoreFailure::File)?;
+    let (key, unique) = (random()?, random()?);
+    let suffix = u64::from_le_bytes(std::array::from_fn(|at| unique[at]));
+    let temporary = path.with_extension(format!("new-{suffix:016x}"));
+    let made = fill(&temporary, &key).and_then(|()| name(&temporary, path));
+    // Where it stays, as after a kill, it is in nobody's way.
+    let _ = fs::remove_file(&temporary);
+    made.and_then(|()| sync_folder(path))
+        .map_err(StoreFailure::File)?;
     Ok(key)
+}
+
+fn fill(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(content)?;
+    file.sync_all()
+}
+
+/// A link never replaces what is there. Where a file system knows no links, the name is given when it is free.
+fn name(temporary: &Path, path: &Path) -> io::Result<()> {
+    match fs::hard_link(temporary, path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists && !path.exists() => {
+            fs::rename(temporary, path)
+        }
+        linked => linked,
+    }
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    fs::File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
 fn random() -> Result<[u8; 32]> {

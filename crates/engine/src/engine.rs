@@ -22,6 +22,8 @@ pub struct Engine {
     db: Connection,
     ids: Ids,
     live: Live,
+    /// Nothing was written since the store was opened.
+    is_fresh: bool,
     /// Earliest thing to do, relay time.
     due_at: Option<Timestamp>,
     /// The last time a shell told, relay time: what queries go by.
@@ -43,7 +45,7 @@ impl IntoIterator for Outputs {
 }
 
 impl Engine {
-    /// Opens the store, creates it or brings it up to date. `seed`: 32 fresh random bytes. `now`: the shell's clock.
+    /// Opens the store, creates it or brings it up to date; writes nothing to one that is. `seed`: 32 fresh random bytes. `now`: the shell's clock.
     /// What was open when the store was last used is emitted by the next [`Engine::handle`] (feed a `Tick`).
     ///
     /// # Errors
@@ -67,6 +69,7 @@ impl Engine {
             db,
             ids,
             live,
+            is_fresh: true,
             due_at: Some(now),
             now,
         })
@@ -128,6 +131,9 @@ impl Engine {
             &mut self.ids,
         );
         cx.command_id = command_id;
+        if self.is_fresh {
+            requests::forget_transient(&cx)?;
+        }
         take(&mut cx, input)?;
         pump(&mut cx)?;
         let due_at = next_due(&mut cx)?;
@@ -140,7 +146,7 @@ impl Engine {
             )?;
         }
         transaction.commit()?;
-        (self.due_at, self.now) = (due_at, now);
+        (self.due_at, self.now, self.is_fresh) = (due_at, now, false);
         if deleted {
             // The rows are gone either way; a checkpoint that fails is made up for by the next one.
             let _ = store::checkpoint(&self.db);
@@ -187,7 +193,7 @@ impl Engine {
     }
 }
 
-/// Generator and clock offset from the store; the first open writes them.
+/// Generator and clock offset from the store; only the first open writes, so that a store on a full disk can be read.
 fn load(db: &Connection, seed: &[u8; 32]) -> Outcome<(Ids, i64)> {
     let rows = Db(db);
     let state = rows.one(
@@ -196,17 +202,12 @@ fn load(db: &Connection, seed: &[u8; 32]) -> Outcome<(Ids, i64)> {
         |row| Ok((row.get::<_, [u8; 32]>(0)?, row.get::<_, i64>(1)?)),
     )?;
     let ids = Ids::open(state.map(|(stored, _)| stored), seed);
-    match state {
-        Some(_) => rows.run(
-            "UPDATE store_state SET ids_seed = ?1",
-            params![ids.to_stored().as_slice()],
-        )?,
-        None => rows.run(
+    if state.is_none() {
+        rows.run(
             "INSERT INTO store_state (id, ids_seed) VALUES (1, ?1)",
             params![ids.to_stored().as_slice()],
-        )?,
-    };
-    rows.run("DELETE FROM requests_open WHERE transient = 1", [])?;
+        )?;
+    }
     Ok((ids, state.map_or(0, |(_, ahead)| ahead)))
 }
 

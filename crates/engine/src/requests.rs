@@ -123,6 +123,13 @@ pub(crate) fn withdraw(cx: &mut Cx<'_>, key: &str) -> Outcome<()> {
     Ok(())
 }
 
+/// Nobody waits any more for what the last process asked in passing.
+pub(crate) fn forget_transient(cx: &Cx<'_>) -> Outcome<()> {
+    cx.db
+        .run("DELETE FROM requests_open WHERE transient = 1", [])?;
+    Ok(())
+}
+
 pub(crate) fn is_open(cx: &Cx<'_>, key: &str) -> Outcome<bool> {
     cx.db
         .exists("SELECT 1 FROM requests_open WHERE key = ?1", [key])

@@ -25,11 +25,28 @@ const ORDERS_WAITING_MAX: usize = 8;
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum Order {
-    Send { to: Whom, text: String },
-    Accept { who: Whom },
-    Decline { who: Whom },
-    Block { who: Whom },
-    Unblock { who: Whom },
+    Send {
+        to: Whom,
+        text: String,
+    },
+    Accept {
+        who: Whom,
+    },
+    Decline {
+        who: Whom,
+    },
+    Block {
+        who: Whom,
+    },
+    Unblock {
+        who: Whom,
+    },
+    AcceptNewKeys {
+        who: Whom,
+        /// Also when safety numbers had been compared with the old keys.
+        #[serde(default)]
+        sure: bool,
+    },
 }
 
 /// A handle or nickname as on the command line, or the conversation of a line that was printed.
@@ -44,10 +61,10 @@ impl Session {
     pub(super) async fn bot(&mut self) -> Result<()> {
         let mut orders = read_orders();
         self.connect().await?;
-        self.status();
+        self.status()?;
         let mut told = BTreeSet::new();
         loop {
-            self.print_requests(&mut told);
+            self.print_requests(&mut told)?;
             self.print_unread(usize::MAX).await?;
             may_speak(&self.driver)?;
             let news = |driver: &Driver| {
@@ -64,19 +81,20 @@ impl Session {
     }
 
     /// Prints the requests that were not printed yet. One that is gone may come again.
-    fn print_requests(&self, told: &mut BTreeSet<ConversationId>) {
+    fn print_requests(&self, told: &mut BTreeSet<ConversationId>) -> Result<()> {
         let requests = people::requests(&self.driver);
         told.retain(|id| requests.iter().any(|(chat, _)| chat.conversation_id == *id));
         for (chat, contact) in requests {
             // The server is still asked whose handle it is.
             let is_known = !contact.item.handle.is_empty() || !self.driver.is_asking();
             if is_known && told.insert(chat.conversation_id) {
-                self.printer.request(&chat, &contact);
+                self.printer.request(&chat, &contact)?;
             }
         }
+        Ok(())
     }
 
-    /// Only what ends the process is an error here: the account or the store is gone.
+    /// Only what ends the process is an error here: the account, the store or the reader is gone.
     async fn answer(&mut self, order: Result<Order, Failure>) -> Result<()> {
         let done = match order {
             Ok(order) => self.carry_out(order).await,
@@ -84,8 +102,7 @@ impl Session {
         };
         match done {
             Err(error) if error.is::<Failure>() => {
-                print::line(&exit::json(&error).to_string());
-                Ok(())
+                Ok(print::line(&exit::json(&error).to_string())?)
             }
             done => done,
         }
@@ -101,16 +118,17 @@ impl Session {
                     }
                 };
                 let sent = self.send_to(conversation_id, text, false).await?;
-                self.printer.sent(sent.message_id, sent.state.as_ref());
-                return Ok(());
+                return Ok(self.printer.sent(sent.message_id, sent.state.as_ref())?);
             }
             Order::Accept { who } => self.accept(self.request_of(&who)?).await?,
             Order::Decline { who } => self.decline(self.request_of(&who)?).await?,
             Order::Block { who } => self.block(self.contact_of(&who)?).await?,
             Order::Unblock { who } => self.unblock(self.contact_of(&who)?).await?,
+            Order::AcceptNewKeys { who, sure } => {
+                self.accept_new_keys(self.contact_of(&who)?, sure).await?;
+            }
         }
-        self.printer.done();
-        Ok(())
+        Ok(self.printer.done()?)
     }
 
     fn request_of(&self, whom: &Whom) -> Result<ConversationId> {

@@ -3,12 +3,12 @@
 use super::{Session, may_speak};
 use crate::arguments::{Receive, Send};
 use crate::driver::Driver;
-use crate::failure::{Failure, not_found};
+use crate::failure::{Failure, explain, not_found};
 use crate::people;
 use anyhow::{Result, bail};
 use securechat_engine::api::{
     ChatFilter, ChatItem, Command, ContactAddress, ContactId, ContactItem, ConversationView,
-    ItemBody, Query, Reply, RequestState, SendState, TimelineItem, View,
+    ItemBody, Query, RefusalCode, Reply, RequestState, SendState, TimelineItem, View,
 };
 use securechat_proto::{ContentId, ConversationId, handle};
 use std::time::Duration;
@@ -32,7 +32,7 @@ impl Session {
         let sent = self
             .send_to(conversation_id, arguments.text, arguments.delivered)
             .await?;
-        self.printer.sent(sent.message_id, sent.state.as_ref());
+        self.printer.sent(sent.message_id, sent.state.as_ref())?;
         match sent.state {
             Some(SendState::Failed { code }) => Err(Failure::refused(code).into()),
             _ if sent.in_time => Ok(()),
@@ -78,7 +78,14 @@ impl Session {
             text,
             reply_to: None,
         };
-        let Reply::Message { message_id } = self.command(send).await? else {
+        let sent = self.command(send).await.map_err(|error| {
+            explain(
+                error,
+                RefusalCode::NewIdentity,
+                "nothing is sent before you accept the new keys (`verify WHO --accept-new-keys`)",
+            )
+        });
+        let Reply::Message { message_id } = sent? else {
             bail!("unexpected answer")
         };
         let arrived = |driver: &Driver| match state_of(driver, message_id) {
@@ -124,7 +131,7 @@ impl Session {
             {
                 items.truncate(most - printed);
                 for item in &items {
-                    self.printer.message(&who, &conversation, item);
+                    self.printer.message(&who, &conversation, item)?;
                 }
                 let Some(last) = items.last() else { break };
                 let (conversation_id, up_to) = (chat.conversation_id, last.message_id);
@@ -176,7 +183,7 @@ impl Session {
         let conversation = self.conversation(conversation_id)?;
         let who = self.label(conversation.contact_id);
         for item in self.timeline(conversation_id, limit) {
-            self.printer.message(&who, &conversation, &item);
+            self.printer.message(&who, &conversation, &item)?;
         }
         Ok(())
     }
@@ -191,11 +198,11 @@ impl Session {
             for hit in view.hits {
                 let conversation = self.conversation(hit.conversation_id)?;
                 let who = self.label(conversation.contact_id);
-                self.printer.hit(&who, &conversation.handle, &hit);
+                self.printer.hit(&who, &conversation.handle, &hit)?;
             }
             for item in view.contacts {
                 if let Some(contact) = people::contact(&self.driver, item.contact_id) {
-                    self.printer.contact(&contact);
+                    self.printer.contact(&contact)?;
                 }
             }
         }

@@ -2,24 +2,23 @@
 
 use super::Session;
 use crate::arguments::Contact;
-use crate::failure::{explain, not_found};
+use crate::failure::{Failure, explain, not_found};
 use crate::people;
 use anyhow::{Result, bail};
-use securechat_engine::api::{Command, ContactAddress, ContactId, Query, RefusalCode, Reply, View};
+use securechat_engine::api::{
+    Command, ContactAddress, ContactId, Query, RefusalCode, Reply, Trust, View,
+};
 use securechat_proto::ConversationId;
 
 impl Session {
     pub(super) async fn contact(&mut self, task: Contact) -> Result<()> {
         match task {
             Contact::Add { handle, link } => self.add(handle, link).await,
-            Contact::List => {
-                self.list_contacts();
-                Ok(())
-            }
+            Contact::List => self.list_contacts(),
             Contact::Requests => {
                 self.connect().await?;
                 for (chat, contact) in people::requests(&self.driver) {
-                    self.printer.request(&chat, &contact);
+                    self.printer.request(&chat, &contact)?;
                 }
                 Ok(())
             }
@@ -66,6 +65,37 @@ impl Session {
         self.command(unblock).await.map(drop)
     }
 
+    /// "I know that these are new keys". Whoever compared safety numbers with the old ones says that they are sure.
+    pub(super) async fn accept_new_keys(
+        &mut self,
+        contact_id: ContactId,
+        sure: bool,
+    ) -> Result<()> {
+        let contact = people::contact(&self.driver, contact_id);
+        let trust = contact.map(|contact| contact.item.trust);
+        let was_verified = matches!(
+            trust,
+            Some(Trust::NewIdentity {
+                was_verified: true,
+                ..
+            })
+        );
+        if was_verified && !sure {
+            let refused = anyhow::Error::from(Failure::refused(RefusalCode::NewIdentity));
+            return Err(refused.context(
+                "you had compared safety numbers with them, and those no longer hold: ask in person, then say that you are sure",
+            ));
+        }
+        let accept = Command::AcceptNewIdentity { contact_id };
+        self.command(accept).await.map(drop).map_err(|error| {
+            explain(
+                error,
+                RefusalCode::NotFound,
+                "they have no new keys to accept",
+            )
+        })
+    }
+
     async fn add(&mut self, handle: Option<String>, link: Option<String>) -> Result<()> {
         let by = match (handle, link) {
             (_, Some(payload)) => ContactAddress::Link {
@@ -85,29 +115,30 @@ impl Session {
         if let Reply::Conversation { contact_id, .. } = added
             && let Some(contact) = people::contact(&self.driver, contact_id)
         {
-            self.printer.contact(&contact);
+            self.printer.contact(&contact)?;
         }
         self.flush().await
     }
 
-    fn list_contacts(&self) {
+    fn list_contacts(&self) -> Result<()> {
         let everybody = Query::Contacts {
             text: String::new(),
         };
         if let View::Contacts(view) = self.driver.query(everybody) {
             for item in view.contacts {
                 if let Some(contact) = people::contact(&self.driver, item.contact_id) {
-                    self.printer.contact(&contact);
+                    self.printer.contact(&contact)?;
                 }
             }
         }
+        Ok(())
     }
 
     async fn link(&mut self) -> Result<()> {
         if let Reply::InviteLink { link } = self.command(Command::CreateInviteLink).await? {
             // It works once the server knows it.
             self.flush().await?;
-            self.printer.link(&link, &self.server);
+            self.printer.link(&link, &self.server)?;
         }
         Ok(())
     }
@@ -121,8 +152,7 @@ impl Session {
 
     async fn finish(&mut self) -> Result<()> {
         self.flush().await?;
-        self.printer.done();
-        Ok(())
+        Ok(self.printer.done()?)
     }
 }
 

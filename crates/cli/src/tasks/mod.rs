@@ -50,7 +50,7 @@ impl Session {
             Task::Logout { erase } => self.log_out(erase).await,
             Task::Status => {
                 let reached = self.connect().await;
-                self.status();
+                self.status()?;
                 reached
             }
             Task::Contact(task) => self.contact(task).await,
@@ -80,8 +80,7 @@ impl Session {
         })
         .await?;
         self.connect().await?;
-        self.status();
-        Ok(())
+        self.status()
     }
 
     async fn log_in(&mut self, arguments: LogIn) -> Result<()> {
@@ -92,30 +91,33 @@ impl Session {
             device_name: Some(arguments.device.name()),
         })
         .await?;
-        self.status();
-        Ok(())
+        self.status()
     }
 
     async fn log_out(&mut self, erase: bool) -> Result<()> {
         self.command(Command::LogOut { erase }).await?;
         // The session's end leaves as one request, which nobody repeats.
         self.driver.until_quiet(QUIET, self.patience).await?;
-        self.printer.done();
-        Ok(())
+        Ok(self.printer.done()?)
     }
 
-    fn status(&self) {
+    fn status(&self) -> Result<()> {
         if let Some(account) = self.driver.account() {
-            self.printer.account(&account);
+            self.printer.account(&account)?;
         }
+        Ok(())
     }
 
     /// Until everything that waited has arrived.
     async fn connect(&mut self) -> Result<()> {
         self.driver.start()?;
-        let settled = |driver: &Driver| is_online(driver) || may_speak(driver).is_err();
+        let settled =
+            |driver: &Driver| is_online(driver) || may_speak(driver).is_err() || is_full(driver);
         let in_time = self.driver.until(self.patience, settled).await?;
         may_speak(&self.driver)?;
+        if is_full(&self.driver) {
+            return Err(Failure::refused(RefusalCode::StorageFull).into());
+        }
         if !in_time {
             return Err(Failure::TimedOut.into());
         }
@@ -155,9 +157,12 @@ impl Session {
                 verified: arguments.same,
             })
             .await?;
+        } else if arguments.accept_new_keys {
+            self.accept_new_keys(contact_id, arguments.sure).await?;
+            self.flush().await?;
         }
         if let View::SafetyNumber(view) = self.driver.query(Query::SafetyNumber { contact_id }) {
-            self.printer.safety_number(&view);
+            self.printer.safety_number(&view)?;
         }
         Ok(())
     }
@@ -174,7 +179,7 @@ impl Session {
             })?;
         }
         if let View::RecoveryKit(kit) = self.driver.query(Query::RecoveryKit) {
-            self.printer.kit(&kit);
+            self.printer.kit(&kit)?;
         }
         Ok(())
     }
@@ -183,6 +188,7 @@ impl Session {
 fn needs(task: &Task) -> Needs {
     match task {
         Task::Signup(_) | Task::Login(_) | Task::Loadgen(_) => Needs::Nothing,
+        Task::Verify(arguments) if arguments.accept_new_keys => Needs::Device,
         // `status` tells on its own what is wrong, after it has told who this is.
         Task::Status
         | Task::Logout { .. }
@@ -218,6 +224,11 @@ fn may_speak(driver: &Driver) -> Result<()> {
         AccountState::Removed => RefusalCode::DeviceNotLinked,
     };
     Err(Failure::refused(code).into())
+}
+
+/// The disk has no room, and what arrives could not be kept.
+fn is_full(driver: &Driver) -> bool {
+    matches!(driver.query(Query::Storage), View::Storage(storage) if storage.read_only)
 }
 
 fn is_online(driver: &Driver) -> bool {

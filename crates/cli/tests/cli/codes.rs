@@ -241,6 +241,10 @@ fn a_store_that_does_not_open_is_explained_and_left_as_it_was() {
 
     std::fs::write(&key, [1; 32]).expect("written");
     assert_eq!(alice.refused(&["history", "bob"]), (6, "wrong_key".into()));
+    assert_eq!(
+        alice.said(&["history", "bob"]),
+        "securechat-cli: the store cannot be opened: the key does not open this store\n"
+    );
     std::fs::write(&key, b"short").expect("written");
     assert_eq!(alice.refused(&["history", "bob"]), (6, "wrong_key".into()));
     std::fs::write(&key, kept).expect("written");
@@ -304,15 +308,111 @@ fn an_old_copy_of_a_store_sends_nothing_and_says_why() {
     bob.done(&["send", "alice", "goes on"]);
 }
 
+/// One JSON object, or words.
+#[track_caller]
+fn tells_of_the_output(json: bool, told: &str) {
+    if json {
+        let error: Value = serde_json::from_str(told).expect("one JSON object");
+        assert_eq!(error["error"]["code"], "output");
+    } else {
+        assert!(
+            told.starts_with("securechat-cli: the output could not be written"),
+            "{told}"
+        );
+    }
+}
+
 #[test]
 fn output_that_cannot_be_written_is_a_failure_and_stays_unread() {
     let server = Server::start();
     let (_alice, bob) = friends(&server);
-    for task in [&["receive"][..], &["kit"], &["bot"]] {
+    for task in [&["receive"][..], &["kit"], &["history", "alice"], &["bot"]] {
         for json in [true, false] {
-            assert_eq!(bob.onto_a_full_disk(json, task), Some(1), "{task:?}");
+            let (code, told) = bob.onto_a_full_disk(json, task);
+            assert_eq!(code, Some(1), "{task:?}");
+            tells_of_the_output(json || task == ["bot"], &told);
         }
     }
+    // What failed before is told with its own code, where it can be told.
+    let (code, told) = bob.onto_a_full_disk(true, &["history", "nobody-here"]);
+    let error: Value = serde_json::from_str(&told).expect("one JSON object");
+    assert_eq!(
+        (code, &error["error"]["code"]),
+        (Some(4), &json!("not_found"))
+    );
     let received = bob.done(&["receive"]);
     assert_eq!(received[0]["message"]["body"]["text"], "hello bob");
+}
+
+#[test]
+fn a_reader_that_goes_away_ends_a_view_quietly_and_everything_else_with_a_failure() {
+    let server = Server::start();
+    let (alice, bob) = friends(&server);
+    for json in [true, false] {
+        for task in [
+            &["status"][..],
+            &["history", "alice"],
+            &["search", "hello"],
+            &["contact", "list"],
+        ] {
+            assert_eq!(
+                bob.to_nobody(json, task),
+                (Some(0), String::new()),
+                "{task:?}"
+            );
+        }
+        for task in [&["receive"][..], &["receive", "--follow"], &["bot"]] {
+            let (code, told) = bob.to_nobody(json, task);
+            assert_eq!(code, Some(1), "{task:?}");
+            tells_of_the_output(json || task == ["bot"], &told);
+        }
+    }
+    let gone = |task: &[&str], text: &str| {
+        let code = bob.reads_one_line_of(task, || {
+            alice.done(&["send", "bob", text]);
+        });
+        assert_eq!(code, Some(1), "{task:?}");
+    };
+    gone(&["receive", "--follow"], "one");
+    gone(&["bot"], "two");
+    let received = bob.done(&["receive"]);
+    let texts = received.iter().map(|line| &line["message"]["body"]["text"]);
+    assert_eq!(
+        texts.collect::<Vec<_>>(),
+        ["one", "two"],
+        "nobody read these"
+    );
+}
+
+#[test]
+fn a_sign_up_without_room_for_the_key_stops_no_later_one() {
+    let server = Server::start();
+    let alice = server.person("alice");
+    for fails in [true, false] {
+        let ended = alice.where_files_end_at(20, fails, &["signup", "alice"]);
+        assert!(!ended.status.success());
+        assert!(!alice.store().join("store.key").exists());
+    }
+    alice.done(&["signup", "alice"]);
+}
+
+#[test]
+fn without_any_room_one_reads() {
+    let server = Server::start();
+    let (_alice, bob) = friends(&server);
+    for fails in [true, false] {
+        for task in [
+            &["history", "alice"][..],
+            &["search", "hello"],
+            &["contact", "list"],
+            &["verify", "alice"],
+            &["kit"],
+        ] {
+            let ended = bob.where_files_end_at(0, fails, task);
+            assert!(
+                ended.status.success() && !ended.stdout.is_empty(),
+                "{task:?}: {ended:?}"
+            );
+        }
+    }
 }

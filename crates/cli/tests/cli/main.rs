@@ -4,6 +4,7 @@ mod bot;
 mod codes;
 mod lines;
 mod loadgen;
+mod new_keys;
 mod person;
 mod server;
 

@@ -84,16 +84,72 @@ impl Person {
         (code, error["code"].as_str().unwrap_or_default().to_owned())
     }
 
-    /// Exit code of a task whose output has no room; it is told on standard error.
-    #[track_caller]
-    pub fn onto_a_full_disk(&self, json: bool, task: &[&str]) -> Option<i32> {
+    /// Exit code of a task whose output has no room, and what it says on standard error.
+    pub fn onto_a_full_disk(&self, json: bool, task: &[&str]) -> (Option<i32>, String) {
         let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+        self.printing_to(full.expect("a device").into(), json, task)
+    }
+
+    /// The same of a task whose reader has gone away.
+    pub fn to_nobody(&self, json: bool, task: &[&str]) -> (Option<i32>, String) {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        self.printing_to(writer.into(), json, task)
+    }
+
+    fn printing_to(&self, output: Stdio, json: bool, task: &[&str]) -> (Option<i32>, String) {
         let mut command = self.command(json, task);
-        command.stdin(Stdio::null()).stdout(full.expect("a device"));
-        let output = command.output().expect("the program");
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert!(told.contains("could not be written"), "{task:?}: {told}");
-        output.status.code()
+        command.stdin(Stdio::null()).stdout(output);
+        let ended = command.output().expect("the program");
+        let told = String::from_utf8_lossy(&ended.stderr).into_owned();
+        (ended.status.code(), told)
+    }
+
+    /// A task where no file may grow beyond so many bytes, as on a full disk. With `fails` the write fails, else it ends
+    /// the process like a loss of power.
+    pub fn where_files_end_at(&self, bytes: u32, fails: bool, task: &[&str]) -> Output {
+        let meant = self.command(true, task);
+        let first = if fails { "trap '' XFSZ" } else { "ulimit -c 0" };
+        let mut command = Command::new("sh");
+        command
+            .args([
+                "-c",
+                &format!("{first}; exec prlimit --fsize={bytes} \"$0\" \"$@\""),
+            ])
+            .arg(meant.get_program())
+            .args(meant.get_args());
+        for (name, value) in meant.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command.output().expect("the program")
+    }
+
+    /// Starts a task and goes away after its first line; then what `happens` has time to happen.
+    #[track_caller]
+    pub fn reads_one_line_of(&self, task: &[&str], happens: impl FnOnce()) -> Option<i32> {
+        let mut command = self.command(true, task);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.stderr(Stdio::null()).spawn().expect("the program");
+        let mut line = String::new();
+        let mut output = BufReader::new(child.stdout.take().expect("its output"));
+        output.read_line(&mut line).expect("a line");
+        drop(output);
+        happens();
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = child.try_wait().expect("the program") {
+                return status.code();
+            }
+            if Instant::now() >= end {
+                let _ = child.kill();
+                let _ = child.wait();
+                panic!("{task:?} does not end");
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
     }
 
     /// What a person sees.

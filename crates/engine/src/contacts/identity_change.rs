@@ -89,7 +89,7 @@ pub(crate) fn accept_new_identity(cx: &mut Cx<'_>, id: &ContactId) -> Outcome<An
     let their_token = other.and_then(|other| other.their_token);
     cx.db.run(
         "UPDATE contacts_list SET fingerprint = ?2, new_fingerprint = NULL, new_identity_at = NULL, verified_at = NULL,
-                request = ?3, their_token = ?4 WHERE contact_id = ?1",
+                was_verified = 0, request = ?3, their_token = ?4 WHERE contact_id = ?1",
         params![
             contact.id.0.as_bytes(),
             found.as_bytes(),

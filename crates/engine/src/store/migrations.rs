@@ -15,14 +15,15 @@ const STEPS: [&str; 4] = [
 /// The schema version this build writes.
 pub(super) const VERSION: usize = STEPS.len();
 
+/// A schema that is up to date is not written to: a store on a full disk can be read.
 pub(super) fn run(db: &mut Connection) -> Result<(), OpenError> {
+    if held(db)? == VERSION {
+        return Ok(());
+    }
     let transaction = db
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(reason)?;
-    let held: u32 = transaction
-        .query_row("PRAGMA user_version", [], |row| row.get(0))
-        .map_err(reason)?;
-    let held = held as usize;
+    let held = held(&transaction)?;
     if held > VERSION {
         return Err(OpenError::TooNew);
     }
@@ -33,4 +34,9 @@ pub(super) fn run(db: &mut Connection) -> Result<(), OpenError> {
         .pragma_update(None, "user_version", VERSION as i64)
         .map_err(reason)?;
     transaction.commit().map_err(reason)
+}
+
+fn held(db: &Connection) -> Result<usize, OpenError> {
+    let version = db.query_row("PRAGMA user_version", [], |row| row.get::<_, u32>(0));
+    Ok(version.map_err(reason)? as usize)
 }

@@ -74,10 +74,13 @@ fn flags() -> OpenFlags {
 }
 
 fn unlock(db: &Connection, key: &Key) -> rusqlite::Result<()> {
-    let mut pragma = Zeroizing::new(String::with_capacity(96));
-    if cfg!(target_arch = "wasm32") {
-        pragma.push_str("PRAGMA cipher='chacha20';");
-    }
+    let mut pragma = Zeroizing::new(String::with_capacity(128));
+    pragma.push_str(if cfg!(target_arch = "wasm32") {
+        "PRAGMA cipher='chacha20';"
+    } else {
+        // SQLCipher would write to the standard error of whoever runs us; what is wrong we say ourselves.
+        "PRAGMA cipher_log_level=NONE;"
+    });
     pragma.push_str("PRAGMA key=\"x'");
     for byte in key.0.iter() {
         for nibble in [byte >> 4, byte & 15] {

@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::messages::{order, timeline};
-use crate::outbox;
+use crate::shell::Input;
+use crate::{Engine, outbox};
 use rusqlite::StatementStatus;
+use securechat_proto::Timestamp;
 
 fn file(folder: &tempfile::TempDir, key: Option<[u8; 32]>) -> Store {
     let path = folder
@@ -65,6 +67,20 @@ fn a_store_in_use_is_locked_and_a_newer_one_refused() {
         open(file(&folder, Some([1; 32]))).err(),
         Some(OpenError::TooNew)
     );
+}
+
+/// So that it can be read on a full disk.
+#[test]
+fn a_store_that_is_up_to_date_is_opened_without_a_write() {
+    let folder = tempfile::tempdir().unwrap();
+    let now = Timestamp(1_800_000_000_000);
+    let open = || Engine::open(file(&folder, Some([1; 32])), [1; 32], now).unwrap();
+    let mut engine = open();
+    let _ = engine.handle(Input::Tick, now).unwrap();
+    drop(engine);
+    let before = bytes_of(&folder);
+    let _engine = open();
+    assert_eq!(bytes_of(&folder), before);
 }
 
 /// All three measures are on: pages, search terms and the write-ahead log are free of what was deleted.
