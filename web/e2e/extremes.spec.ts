@@ -57,15 +57,43 @@ test('long names, other scripts, rubbish and very long texts stay within the nar
 
   // What was just written is what one sees, to its end, also from far above.
   const long = `${Array.from({ length: 2300 }, (_, index) => `w${index}`).join(' ')}.`;
-  for (const words of [long, 'a short one']) {
+  for (const [words, shown] of [
+    [long, 'w0 w1 w2'],
+    ['a short one', 'a short one'],
+  ] as const) {
     await alice.send(words);
-    await expect(alice.message(words.slice(-20))).toHaveCount(1);
+    await expect(alice.message(shown)).toHaveCount(1);
     await expect.poll(() => alice.page.evaluate(belowTheFold)).toBeLessThan(48);
     await alice.page.getByRole('log').hover();
-    await alice.page.mouse.wheel(0, -2000);
-    await expect.poll(() => alice.page.evaluate(belowTheFold)).toBeGreaterThan(1000);
+    await alice.page.mouse.wheel(0, -900);
+    await expect.poll(() => alice.page.evaluate(belowTheFold)).toBeGreaterThan(500);
   }
+
   await wide.sees('a short one');
+
+  // Its end is one press away, and what it is unfolded to begins where the folded part ended.
+  const message = wide.message('w0 w1 w2');
+  await expect(message).toHaveCount(1);
+  const ending = wide.page.getByText('w2299.');
+  await expect(ending).toHaveCount(0);
+  const more = message.getByRole('button', { name: text('ui.readMore') });
+  await more.scrollIntoViewIfNeeded();
+  const top = await message.evaluate((element) => element.getBoundingClientRect().top);
+  await more.focus();
+  await wide.page.keyboard.press('Enter');
+  await expect(ending).toHaveCount(1);
+  await expect
+    .poll(() => message.evaluate((element) => element.getBoundingClientRect().top))
+    .toBeCloseTo(top, -1);
+  expect(await overhanging(wide.page)).toEqual([]);
+  await message.getByRole('button', { name: text('ui.readLess') }).press('Enter');
+  await expect(ending).toHaveCount(0);
+  await expect(message).toBeInViewport();
+
+  // A search for words of its end shows them.
+  await wide.page.keyboard.press('Control+f');
+  await wide.page.getByRole('searchbox', { name: text('chat.searchHere') }).fill('w2298');
+  await expect(ending).toHaveCount(1);
 });
 
 test('an address that leads nowhere says so, and stops neither its tab nor the other one', async ({

@@ -238,6 +238,22 @@ export const screens: Screen[] = [
 /** The last ones: what they change stays. Each brings itself about again or finds it done. */
 export const lastScreens: Screen[] = [
   {
+    name: 'conversation-folded',
+    route: '/chats/:id',
+    who: 'alice',
+    path: ({ bob }) => `/chats/${bob}`,
+    arrange: async (page) => {
+      await expect(page.getByRole('article').last()).toBeVisible();
+      if (await isShown(page, 'ui.readMore')) return;
+      const sentence = 'The path follows the water for an hour, then climbs through the wood to the hut. ';
+      await page
+        .getByRole('textbox', { name: text('chat.placeholder', { name: 'bob' }) })
+        .fill(sentence.repeat(60));
+      await page.keyboard.press('Enter');
+    },
+    shows: () => text('ui.readMore'),
+  },
+  {
     name: 'signed-out',
     route: '/',
     who: 'lonely',

@@ -165,7 +165,7 @@ describe('signed in', () => {
     open('/');
     expect(await screen.findByRole('heading', { name: 'Chats' })).toBeTruthy();
     expect(screen.getByRole('link', { name: /Message requests/ })).toBeTruthy();
-    expect(document.title).toBe('(5) SecureChat');
+    await waitFor(() => expect(document.title).toBe('(5) SecureChat'));
   });
 
   it.each(settingsPages)('opens the settings page %s in both languages', async (page) => {

@@ -3,6 +3,7 @@ import { CircleAlert, Clock, RefreshCw, Trash2, Unplug } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { classes } from './classes';
 import { DeliveryTicks, type TickState } from './DeliveryTicks';
+import { folded } from './fold';
 import { RichText } from './RichText';
 
 /** Where a bubble stands among its neighbours of the same author. */
@@ -50,6 +51,8 @@ export function Bubble({
   reactions = [],
   onReaction,
   entering,
+  unfolded,
+  onUnfold,
 }: {
   direction: 'in' | 'out';
   position: GroupPosition;
@@ -63,9 +66,13 @@ export function Bubble({
   reactions?: readonly BubbleReaction[];
   onReaction?: (emoji: string) => void;
   entering?: boolean;
+  /** A long text is shown whole. */
+  unfolded?: boolean;
+  onUnfold?: (unfolded: boolean) => void;
 }) {
   const { _ } = useLingui();
   const own = direction === 'out';
+  const start = folded(text);
   return (
     <div
       className={classes(
@@ -77,7 +84,20 @@ export function Bubble({
       )}
     >
       {quote && <Quote quote={quote} own={own} />}
-      <RichText text={text} linkClass={own ? 'text-white' : undefined} />
+      <RichText text={start === null || unfolded ? text : start} linkClass={own ? 'text-white' : undefined} />
+      {start !== null && (
+        <button
+          type="button"
+          aria-expanded={unfolded === true}
+          onClick={() => onUnfold?.(!unfolded)}
+          className={classes(
+            'hit-44 mt-1 block text-13 font-semibold underline-offset-3 hover:underline forced:underline',
+            own ? 'text-bubble-out-text' : 'text-electric',
+          )}
+        >
+          {unfolded ? _('ui.readLess') : _('ui.readMore')}
+        </button>
+      )}
       {(time || tick || edited) && (
         <span
           className={classes(

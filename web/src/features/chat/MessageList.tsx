@@ -10,6 +10,7 @@ import {
 } from 'react';
 import { Virtualizer, type VirtualizerHandle } from 'virtua';
 import { now } from '../../core/clock';
+import { folded } from '../../ui/fold';
 import { daysBetween, formatDay } from '../../ui/format';
 import { JumpButton } from '../../ui/JumpButton';
 import { Skeleton } from '../../ui/Skeleton';
@@ -23,6 +24,8 @@ import type { Timeline } from './useTimeline';
 const END_PX = 48;
 /** The window that follows the eye moves when the middle of the screen moved by this many messages. */
 const LOOK_STEP = 20;
+
+const NONE: ReadonlySet<string> = new Set();
 
 const sameDay = (a: number, b: number) => daysBetween(a, b) === 0;
 
@@ -69,6 +72,10 @@ export function MessageList({
   const [seenUpTo, setSeenUpTo] = useState<string | null>(null);
   const [focusedId, setFocusedId] = useState<string | null>(null);
   const focusWanted = useRef(false);
+  /** Long messages that are shown whole. They stay so when they leave the screen. */
+  const [unfolded, setUnfolded] = useState<ReadonlySet<string>>(NONE);
+  // What was searched for may stand in the part that is folded away.
+  if (found !== null && !unfolded.has(found)) setUnfolded(new Set([...unfolded, found]));
 
   const rows = useMemo(
     () =>
@@ -158,6 +165,20 @@ export function MessageList({
     return () => document.removeEventListener('visibilitychange', report);
   }, [lastId, away, timeline.has_newer, timeline.unread, timeline.firstUnread, onSeen]);
 
+  const onUnfold = useCallback((id: string, whole: boolean) => {
+    // Whoever unfolds reads on from where they are, also at the end.
+    atEnd.current = false;
+    setUnfolded((before) => {
+      const after = new Set(before);
+      if (whole) after.add(id);
+      else after.delete(id);
+      return after;
+    });
+    if (whole) return;
+    const row = scroller.current?.querySelector(`[data-message="${CSS.escape(id)}"]`);
+    requestAnimationFrame(() => row?.scrollIntoView({ block: 'nearest' }));
+  }, []);
+
   const newBelow = useMemo(() => {
     const from = rows.findIndex((row) => row.item.message_id === seenUpTo);
     return from < 0
@@ -222,10 +243,12 @@ export function MessageList({
               unread={unreadCount}
               focused={index === focusedIndex && (focusedId !== null || index === rows.length - 1)}
               found={row.item.message_id === found}
+              unfolded={unfolded.has(row.item.message_id)}
               canWrite={canWrite}
               singleKeys={singleKeys}
               actions={actions}
               onFocusRow={setFocusedId}
+              onUnfold={onUnfold}
             />
           ))}
         </Virtualizer>
@@ -257,7 +280,7 @@ function Announcer({ rows, name }: { rows: readonly Row[]; name: string }) {
       rows.some((row) => row.item.message_id === spoken.id) && !last.from_me && last.body.type === 'text';
     setSpoken({
       id: last.message_id,
-      text: isNew && last.body.type === 'text' ? `${name}: ${last.body.text}` : '',
+      text: isNew && last.body.type === 'text' ? `${name}: ${folded(last.body.text) ?? last.body.text}` : '',
     });
   }
   return (

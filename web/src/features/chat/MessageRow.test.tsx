@@ -2,6 +2,7 @@ import { i18n } from '@lingui/core';
 import { I18nProvider } from '@lingui/react';
 import { render, screen } from '@testing-library/react';
 import userEvent from '@testing-library/user-event';
+import { useState } from 'react';
 import { expect, it, vi } from 'vitest';
 import type { SendState } from '../../core/generated/SendState';
 import { MessageRow, type MessageActions } from './MessageRow';
@@ -41,10 +42,12 @@ it.each<SendState>([{ type: 'failed', code: 'not_accepted' }, { type: 'not_deliv
           unread={0}
           focused
           found={false}
+          unfolded={false}
           canWrite
           singleKeys
           actions={acts}
           onFocusRow={() => {}}
+          onUnfold={() => {}}
         />
       </I18nProvider>,
     );
@@ -55,3 +58,52 @@ it.each<SendState>([{ type: 'failed', code: 'not_accepted' }, { type: 'not_deliv
     expect(acts.remove).toHaveBeenCalledExactlyOnceWith('m');
   },
 );
+
+it('a long message is folded, and unfolded by keyboard', async () => {
+  const text = `${'words and words '.repeat(1_000)}the end of it`;
+  const item = {
+    message_id: 'm',
+    at_ms: 0,
+    from_me: false,
+    body: { type: 'text' as const, text, edited: false, reply_to: null },
+    state: null,
+    reactions: [],
+  };
+  function Row() {
+    const [unfolded, setUnfolded] = useState(false);
+    return (
+      <MessageRow
+        row={{ item, position: 'only', dayStarts: false, unreadStarts: false }}
+        name="Ada"
+        day=""
+        unread={0}
+        focused
+        found={false}
+        unfolded={unfolded}
+        canWrite
+        singleKeys
+        actions={actions()}
+        onFocusRow={() => {}}
+        onUnfold={(_id, whole) => setUnfolded(whole)}
+      />
+    );
+  }
+  render(
+    <I18nProvider i18n={i18n}>
+      <Row />
+    </I18nProvider>,
+  );
+  const message = screen.getByRole('article');
+  const more = screen.getByRole('button', { name: 'Read more' });
+  expect(more.getAttribute('aria-expanded')).toBe('false');
+  expect(message.textContent).not.toContain('the end of it');
+  expect(message.getAttribute('aria-label')).not.toContain('the end of it');
+  more.focus();
+  await userEvent.keyboard('{Enter}');
+  expect(message.textContent).toContain('the end of it');
+  const less = screen.getByRole('button', { name: 'Show less' });
+  expect(less.getAttribute('aria-expanded')).toBe('true');
+  expect(document.activeElement).toBe(less);
+  await userEvent.keyboard(' ');
+  expect(message.textContent).not.toContain('the end of it');
+});

@@ -5,6 +5,7 @@ import { Bubble, FailedLine, HealingRow, Tombstone } from '../../ui/Bubble';
 import { classes } from '../../ui/classes';
 import { useTickWord } from '../../ui/DeliveryTicks';
 import { quickReactions } from '../../ui/emoji';
+import { folded } from '../../ui/fold';
 import { formatClock } from '../../ui/format';
 import { IconButton } from '../../ui/IconButton';
 import { DaySeparator, SystemLine, UnreadLine } from '../../ui/Lines';
@@ -31,11 +32,14 @@ interface MessageRowProps {
   unread: number;
   focused: boolean;
   found: boolean;
+  /** A long text is shown whole. */
+  unfolded: boolean;
   canWrite: boolean;
   /** R, E and Delete act on the focused message. */
   singleKeys: boolean;
   actions: MessageActions;
   onFocusRow: (id: string) => void;
+  onUnfold: (id: string, unfolded: boolean) => void;
 }
 
 /** Drawn again only when something in it changed, so that a message costs the same in a long conversation. */
@@ -54,10 +58,12 @@ function DrawnRow({
   unread,
   focused,
   found,
+  unfolded,
   canWrite,
   singleKeys,
   actions,
   onFocusRow,
+  onUnfold,
 }: MessageRowProps) {
   const { _, i18n } = useLingui();
   const bodyText = useBodyText(name);
@@ -73,10 +79,11 @@ function DrawnRow({
   const text = bodyText(item.body, item.from_me);
   const author = item.from_me ? _('ui.you') : name;
   const state = item.state?.type;
+  const said = (unfolded ? null : folded(text)) ?? text;
   const label =
     item.body.type === 'system'
       ? text
-      : [author, clock, text, state && tickWord(state)].filter(Boolean).join(', ');
+      : [author, clock, said, state && tickWord(state)].filter(Boolean).join(', ');
   const written = isBubble(item);
   const withTools = item.body.type !== 'system' && (over || menuOpen || entered || reacting);
 
@@ -130,9 +137,18 @@ function DrawnRow({
         {item.body.type === 'system' ? (
           <SystemLine>{text}</SystemLine>
         ) : (
-          <div className={classes('flex items-center gap-2', item.from_me && 'flex-row-reverse')}>
-            <Body row={row} text={text} clock={clock} found={found} author={name} actions={actions} />
-            <div className={classes('relative h-9 w-0 shrink-0', !withTools && 'invisible')}>
+          <div className={classes('relative flex items-center gap-2', item.from_me && 'flex-row-reverse')}>
+            <Body
+              row={row}
+              text={text}
+              clock={clock}
+              found={found}
+              unfolded={unfolded}
+              author={name}
+              actions={actions}
+              onUnfold={onUnfold}
+            />
+            <div className={classes('h-9 w-0 shrink-0 sm:relative', !withTools && 'invisible')}>
               {withTools && (
                 <Tools
                   row={row}
@@ -170,15 +186,19 @@ function Body({
   text,
   clock,
   found,
+  unfolded,
   author,
   actions,
+  onUnfold,
 }: {
   row: Row;
   text: string;
   clock: string;
   found: boolean;
+  unfolded: boolean;
   author: string;
   actions: MessageActions;
+  onUnfold: (id: string, unfolded: boolean) => void;
 }) {
   const { _ } = useLingui();
   const { item, position } = row;
@@ -211,6 +231,8 @@ function Body({
             by: [reaction.from_me && _('ui.you'), reaction.from_them && author].filter(Boolean).join(', '),
           }))}
           onReaction={(emoji) => actions.react(item.message_id, emoji)}
+          unfolded={unfolded}
+          onUnfold={(whole) => onUnfold(item.message_id, whole)}
         />
       );
     }
@@ -286,10 +308,9 @@ function Tools({
     <div
       className={classes(
         'absolute top-0 z-3 flex rounded-md bg-raised p-0.5 shadow-1 ring-1 ring-divider forced:border',
-        // Where there is no room beside the bubble, the tools stand above its end.
-        item.from_me
-          ? 'end-0 max-sm:start-0 max-sm:end-auto max-sm:-top-9'
-          : 'start-0 max-sm:start-auto max-sm:end-0 max-sm:-top-9',
+        // Where there is no room beside the bubble, the tools stand above it, at its author's side of the screen.
+        item.from_me ? 'end-0' : 'start-0',
+        'max-sm:-top-9',
       )}
     >
       {reacting ? (

@@ -1,8 +1,7 @@
 import { useLingui } from '@lingui/react';
 import { ArrowLeft, Inbox, LifeBuoy, SquarePen } from 'lucide-react';
-import { useRef, useState, type ReactNode } from 'react';
+import { useState, type ReactNode } from 'react';
 import { Link, useNavigate } from 'react-router';
-import { VList } from 'virtua';
 import { useQuery } from '../../core/hooks';
 import type { ChatFilter } from '../../core/generated/ChatFilter';
 import type { ChatItem } from '../../core/generated/ChatItem';
@@ -13,6 +12,7 @@ import { Chip } from '../../ui/Chip';
 import { IconButton } from '../../ui/IconButton';
 import { PaneHeader } from '../../ui/Pane';
 import { SearchField } from '../../ui/SearchField';
+import { ChatList } from './ChatList';
 import { useChatRow } from './rows';
 import { SearchResults } from './SearchResults';
 
@@ -91,7 +91,7 @@ export function ChatListPane({
               detail={_('chats.saveKitDetail')}
             />
           )}
-          <ChatList items={items} selected={selected} filter={filter} firstSteps={firstSteps} />
+          <Chats items={items} selected={selected} filter={filter} firstSteps={firstSteps} />
         </>
       )}
     </>
@@ -125,7 +125,7 @@ function NoticeRow({
   );
 }
 
-function ChatList({
+function Chats({
   items,
   selected,
   filter,
@@ -137,8 +137,6 @@ function ChatList({
   firstSteps: ReactNode;
 }) {
   const { _ } = useLingui();
-  const toRow = useChatRow();
-  const list = useRef<HTMLElement>(null);
   if (!items)
     return (
       <div className="px-3" aria-busy>
@@ -162,37 +160,7 @@ function ChatList({
         )}
       </>
     );
-  return (
-    <nav
-      ref={list}
-      aria-label={_('chats.title')}
-      data-region
-      tabIndex={-1}
-      onKeyDown={(event) => {
-        if (event.key !== 'ArrowDown' && event.key !== 'ArrowUp') return;
-        const links = [...(list.current?.querySelectorAll('a') ?? [])];
-        const at = links.indexOf(document.activeElement as HTMLAnchorElement);
-        const next = links[at + (event.key === 'ArrowDown' ? 1 : -1)];
-        if (at < 0 || !next || event.altKey) return;
-        event.preventDefault();
-        next.focus();
-      }}
-      className="min-h-0 flex-1 outline-none"
-    >
-      <VList className="px-3 pb-3 [scrollbar-width:thin]">
-        {items.map((item) => (
-          <Link
-            key={item.conversation_id}
-            to={`/chats/${item.conversation_id}`}
-            aria-current={item.conversation_id === selected ? 'true' : undefined}
-            className="block rounded-md -outline-offset-2"
-          >
-            <ChatRow row={toRow(item)} selected={item.conversation_id === selected} />
-          </Link>
-        ))}
-      </VList>
-    </nav>
-  );
+  return <ChatList items={items} selected={selected} />;
 }
 
 /** People who wrote first and wait for an answer. */
