@@ -71,6 +71,19 @@ test('long names, other scripts, rubbish and very long texts stay within the nar
 
   await wide.sees('a short one');
 
+  // The tools of a message cover none of its words: they stand above it here, and beside it where there is room.
+  await alice.send('ok?');
+  for (const { page } of [alice, wide]) {
+    const message = page.getByRole('article', { name: 'ok?' });
+    for (const width of [1280, 320]) {
+      await page.setViewportSize({ width, height: 640 });
+      await message.getByText('ok?').hover();
+      await expect(message.getByRole('button', { name: text('chat.messageMenu') })).toBeVisible();
+      expect(await message.evaluate(coveredWords), `at ${width}`).toBe(false);
+      expect(await overhanging(page)).toEqual([]);
+    }
+  }
+
   // Its end is one press away, and what it is unfolded to begins where the folded part ended.
   const message = wide.message('w0 w1 w2');
   await expect(message).toHaveCount(1);
@@ -182,4 +195,14 @@ async function rename(person: Person, name: string): Promise<void> {
 function belowTheFold(): number {
   const log = document.querySelector('[role=log]');
   return log ? log.scrollHeight - log.scrollTop - log.clientHeight : Number.NaN;
+}
+
+/** Whether a button of this message's tools lies over its text. */
+function coveredWords(message: Element): boolean {
+  const text = [...message.querySelectorAll('span[dir=auto]')].at(-1)?.getBoundingClientRect();
+  if (!text) throw new Error('the message has no text');
+  return [...message.querySelectorAll('button')].some((button) => {
+    const { left, right, top, bottom } = button.getBoundingClientRect();
+    return left < text.right && right > text.left && top < text.bottom && bottom > text.top;
+  });
 }

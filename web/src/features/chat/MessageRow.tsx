@@ -148,7 +148,7 @@ function DrawnRow({
               actions={actions}
               onUnfold={onUnfold}
             />
-            <div className={classes('h-9 w-0 shrink-0 sm:relative', !withTools && 'invisible')}>
+            <div className={classes('h-9 w-0 shrink-0 md:relative', !withTools && 'invisible')}>
               {withTools && (
                 <Tools
                   row={row}
@@ -310,7 +310,7 @@ function Tools({
         'absolute top-0 z-3 flex rounded-md bg-raised p-0.5 shadow-1 ring-1 ring-divider forced:border',
         // Where there is no room beside the bubble, the tools stand above it, at its author's side of the screen.
         item.from_me ? 'end-0' : 'start-0',
-        'max-sm:-top-9',
+        'max-md:-top-9',
       )}
     >
       {reacting ? (
