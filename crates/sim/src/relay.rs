@@ -102,6 +102,7 @@ impl Relay {
                 parallelism: 1,
             },
             ack_delay_ms: 0,
+            recent_submits_max: 4,
             rates: Rates::unlimited(),
             ..Config::default()
         };
@@ -207,7 +208,12 @@ impl Relay {
             .query_map([account.as_bytes()], |row| row.get(0))?
             .collect::<Result<_, _>>()?;
         for device in devices {
-            for table in ["mailbox_envelope", "mailbox_submit", "mailbox_held"] {
+            for table in [
+                "mailbox_envelope",
+                "mailbox_submit",
+                "mailbox_submit_recent",
+                "mailbox_held",
+            ] {
                 let sql = format!("DELETE FROM {table} WHERE device_id = ?1");
                 mailbox.execute(&sql, [&device])?;
             }

@@ -1,6 +1,7 @@
 //! The relay's databases on a disk that loses power, fails and fills up. What was answered is there afterwards; what
 //! could not be done is refused, and the next thing works.
 
+use securechat_proto::wire::socket::{Accepted, Outcome};
 use securechat_proto::{AccountId, DeviceId, EnvelopeId, SubmitId, Timestamp};
 use securechat_server::mailbox::Bounds;
 use securechat_server::mailbox::hub::{Event, Hub, Replies};
@@ -72,6 +73,7 @@ fn open(folder: &Path) -> SqliteStore {
         &folder.join("mailbox.db"),
         Bounds {
             ack_delay_ms: 0,
+            recent_submits_max: 4,
             ..Bounds::default()
         },
         Pseudonyms(Secrets::new([7; 32], None)),
@@ -107,8 +109,8 @@ fn submit(number: u64, dice: &mut Dice) -> (EnvelopeId, Submit) {
     (envelope_id, submit)
 }
 
-/// Whether it was taken; a refusal says that storage is away.
-async fn is_taken(store: &SqliteStore, submit: Submit) -> bool {
+/// The answer; none: it was refused because storage is away.
+async fn answer(store: &SqliteStore, submit: Submit) -> Option<Accepted> {
     let (replies, mut events) = Replies::channel();
     store.submit(submit, replies);
     let event = tokio::time::timeout(STUCK, events.recv())
@@ -117,15 +119,18 @@ async fn is_taken(store: &SqliteStore, submit: Submit) -> bool {
     match event {
         Some(Event::Answer(answer)) => match answer.result {
             Ok(accepted) => {
-                use securechat_proto::wire::socket::Outcome;
                 assert_eq!(accepted.results[0].outcome(), Outcome::Stored);
-                true
+                Some(accepted)
             }
-            Err(StoreError::Unavailable) => false,
+            Err(StoreError::Unavailable) => None,
             Err(other) => panic!("another refusal: {other}"),
         },
         other => panic!("no answer but {other:?}"),
     }
+}
+
+async fn is_taken(store: &SqliteStore, submit: Submit) -> bool {
+    answer(store, submit).await.is_some()
 }
 
 async fn mailbox(store: &SqliteStore) -> Vec<(u64, EnvelopeId)> {
@@ -148,6 +153,7 @@ async fn mailboxes(seed: u64, seen: &mut Seen) -> Vec<(u64, EnvelopeId)> {
     let folder = tempfile::tempdir().expect("a folder");
     let disk = Disk::under(folder.path()).expect("a disk");
     let mut promised = BTreeSet::new();
+    let mut answers = Vec::new();
     let mut number = 0;
     for life in 0..LIVES {
         let store = open(folder.path());
@@ -162,7 +168,9 @@ async fn mailboxes(seed: u64, seen: &mut Seen) -> Vec<(u64, EnvelopeId)> {
             if dice.chance(500) {
                 disk.plan(Planned::any(&mut dice));
             }
-            let taken = is_taken(&store, submit).await;
+            let answer = answer(&store, submit.clone()).await;
+            let taken = answer.is_some();
+            answers.extend(answer.map(|answer| (submit, answer)));
             if dice.chance(200) {
                 // Empties the log into the database, as the housekeeping does.
                 let _ = store.expire(START).await;
@@ -183,7 +191,16 @@ async fn mailboxes(seed: u64, seen: &mut Seen) -> Vec<(u64, EnvelopeId)> {
         }
         drop(store);
         disk.power_up(&mut dice).expect("power");
-        let found = mailbox(&open(folder.path())).await;
+        let store = open(folder.path());
+        for (submit, former) in &answers {
+            let later = Submit {
+                received_at: Timestamp(START.0 + 60_000),
+                ..submit.clone()
+            };
+            let again = answer(&store, later).await;
+            assert_eq!(again.as_ref(), Some(former), "seed {seed}");
+        }
+        let found = mailbox(&store).await;
         let there: BTreeSet<_> = found.iter().map(|(_, envelope)| *envelope).collect();
         assert_eq!(there.len(), found.len(), "seed {seed}: an envelope twice");
         assert!(

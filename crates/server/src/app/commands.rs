@@ -136,11 +136,16 @@ async fn migrate(direction: Direction, data: &Path) -> Result<()> {
     };
     move_schema(direction, &open_directory(&storage).await?, DIRECTORY).await?;
     // The mailboxes have a file of their own on SQLite, and stand in the same database on PostgreSQL.
-    let mailboxes = match &storage {
-        Storage::Files(folder) => Directory::file(&folder.join(data::MAILBOX_FILE))?,
-        Storage::Memory | Storage::Postgres(_) => open_directory(&storage).await?,
+    let (mailboxes, rooms) = match &storage {
+        Storage::Files(folder) => (
+            Directory::file(&folder.join(data::MAILBOX_FILE))?,
+            mailbox::SQLITE_MIGRATIONS,
+        ),
+        Storage::Memory | Storage::Postgres(_) => {
+            (open_directory(&storage).await?, &[mailbox::MIGRATIONS][..])
+        }
     };
-    move_schema(direction, &mailboxes, &[mailbox::MIGRATIONS]).await?;
+    move_schema(direction, &mailboxes, rooms).await?;
     println!("schema: done");
     Ok(())
 }

@@ -155,6 +155,18 @@ const FACTS: &[Fact] = &[
             "mailbox_submit.answer",
             "mailbox_submit.counter",
             "mailbox_submit.counter_signature",
+            "mailbox_submit_recent.place",
+            "mailbox_submit_recent.device_id",
+            "mailbox_submit_recent.submit_id",
+            "mailbox_submit_recent.digest",
+            "mailbox_submit_recent.number",
+            "mailbox_submit_recent.expires_at_ms",
+            "mailbox_submit_recent.answer",
+            "mailbox_submit_recent.counter",
+            "mailbox_submit_recent.counter_signature",
+            "mailbox_submit_moved.upto",
+            "mailbox_submit_moved.moving_upto",
+            "mailbox_submit_moved.device_id",
         ],
     ),
     (
@@ -229,7 +241,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     /// Every database of this server.
-    const SCHEMAS: &[&[RoomMigrations]] = &[super::super::DIRECTORY, &[crate::mailbox::MIGRATIONS]];
+    const SCHEMAS: &[&[RoomMigrations]] =
+        &[super::super::DIRECTORY, crate::mailbox::SQLITE_MIGRATIONS];
 
     fn stored_columns() -> BTreeSet<String> {
         let mut found = BTreeSet::new();

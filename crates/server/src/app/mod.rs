@@ -86,6 +86,7 @@ pub async fn build(
     let bounds = Bounds {
         retention_ms: u64::from(platform.config.retention_days) * DAY_MS,
         ack_delay_ms: platform.config.ack_delay_ms,
+        recent_submits_max: platform.config.recent_submits_max,
         ..Bounds::default()
     };
     let mailbox = Mailbox::open(platform.clone(), device_keys, bounds, submit_rate).await?;

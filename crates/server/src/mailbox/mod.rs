@@ -19,7 +19,7 @@ pub mod submit;
 pub use http::router;
 pub use hub::Hub;
 pub use rules::Bounds;
-pub use store::{MIGRATIONS, MailboxStore, Pseudonyms, StoreError};
+pub use store::{MIGRATIONS, MailboxStore, Pseudonyms, SQLITE_MIGRATIONS, StoreError};
 pub use submit::Address;
 
 use futures_util::future::BoxFuture;

@@ -13,6 +13,7 @@ use securechat_proto::wire::socket::{Accepted, DestinationResult, Outcome};
 use securechat_proto::{DeviceId, SubmitId, Timestamp};
 
 use super::submit::{Destination, Envelope, ExpiryClass, Submit};
+use crate::platform::config::RECENT_SUBMITS_MAX;
 
 /// The bounds a server works within; configuration with the protocol's values as defaults.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +28,9 @@ pub struct Bounds {
     /// Acks are collected this long before they are committed with what is there: rows that were stored together are
     /// then deleted together, which writes a page once and not once a row.
     pub ack_delay_ms: u64,
+    /// SQLite only: remembered submits that gather in the order they come before they are sorted into their index. More
+    /// of them share a page when it is written; each takes about 80 bytes of memory.
+    pub recent_submits_max: usize,
 }
 
 impl Default for Bounds {
@@ -40,7 +44,15 @@ impl Default for Bounds {
             requests_received: REQUESTS_RECEIVED_PER_DAY,
             held_max: HELD_PER_TARGET_MAX,
             ack_delay_ms: 0,
+            recent_submits_max: RECENT_SUBMITS_MAX,
         }
+    }
+}
+
+impl Bounds {
+    /// Submits between two slices that are sorted: small enough that the batch that carries one is not held up.
+    pub fn recent_slice(&self) -> usize {
+        (self.recent_submits_max / 128).max(1)
     }
 }
 

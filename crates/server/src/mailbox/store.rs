@@ -23,8 +23,14 @@ use crate::migrations;
 use crate::platform::Secrets;
 use crate::platform::db::{self, RoomMigrations};
 
-/// The room's tables, in mailbox.db or in the same PostgreSQL database as the directory.
+/// The room's tables, in mailbox.db, or in the same PostgreSQL database as the directory.
 pub const MIGRATIONS: RoomMigrations = migrations!("mailbox", 1 => "0001_mailbox");
+
+/// The tables of mailbox.db: on SQLite remembered submits gather in a table of their own before they are sorted.
+pub const SQLITE_MIGRATIONS: &[RoomMigrations] = &[
+    MIGRATIONS,
+    migrations!("mailbox_recent", 1 => "0001_recent"),
+];
 
 /// What went wrong in storage; nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

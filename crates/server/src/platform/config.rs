@@ -27,11 +27,16 @@ pub struct Config {
     /// How long acknowledgements of deliveries may wait to be written together. The simulator has none: what a machine's
     /// clock decides cannot be replayed.
     pub ack_delay_ms: u64,
+    /// On SQLite: remembered submits that gather before they are sorted. The simulator has few, so that it sorts often.
+    pub recent_submits_max: usize,
     pub rates: Rates,
 }
 
 /// A tenth of a second: rows that were stored together are then deleted together.
 const ACK_DELAY_MS: u64 = 100;
+
+/// Of 1,000 busy devices 32 each, which then stand on a few pages of the index together; under 3 MB of memory.
+pub const RECENT_SUBMITS_MAX: usize = 32_768;
 
 /// What the protocol promises and devices count on: they erase the keys of older envelopes soon after (protocol.md
 /// section 2), so keeping more would be of no use to anybody.
@@ -80,6 +85,7 @@ impl Default for Config {
             stretching: STRETCHING,
             retention_days: RETENTION_DAYS_MAX,
             ack_delay_ms: ACK_DELAY_MS,
+            recent_submits_max: RECENT_SUBMITS_MAX,
             rates: Rates::default(),
         }
     }

@@ -127,11 +127,21 @@ pub async fn on_every_backend(bounds: Bounds, test: impl AsyncFn(&mut World)) {
     };
     let worlds = [
         Some(World::memory(bounds)),
+        Some(World::memory(sorted_often(bounds))),
         Some(World::file(bounds)),
+        Some(World::file(sorted_often(bounds))),
         postgres,
     ];
     for mut world in worlds.into_iter().flatten() {
         test(&mut world).await;
+    }
+}
+
+/// Remembered submits move after every few of them.
+pub fn sorted_often(bounds: Bounds) -> Bounds {
+    Bounds {
+        recent_submits_max: 3,
+        ..bounds
     }
 }
 

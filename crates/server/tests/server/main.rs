@@ -8,6 +8,7 @@ mod keys;
 mod mailbox_connection;
 mod mailbox_contract;
 mod mailbox_limits;
+mod mailbox_remembered;
 mod mailbox_shell;
 mod mailbox_socket;
 mod mailbox_tokens;

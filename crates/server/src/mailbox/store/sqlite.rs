@@ -4,6 +4,7 @@
 //! transaction empties that memory.
 
 mod append;
+mod recent;
 mod sweep;
 
 use rusqlite::{CachedStatement, Connection, OptionalExtension, params};
@@ -11,6 +12,8 @@ use securechat_proto::api::TokenInfo;
 use securechat_proto::limits::DELIVERY_TOKENS_MAX;
 use securechat_proto::{AccountId, DeviceId, EnvelopeId, Timestamp, TokenHash};
 use std::collections::HashMap;
+
+use recent::Recent;
 
 use super::{
     Appended, Opened, Page, PageLimit, Pseudonyms, Result, StoreError, Swept, Token, kind_number,
@@ -27,6 +30,7 @@ const REMEMBERED_MAX: usize = 50_000;
 pub struct SqliteMailboxes {
     connection: Connection,
     memory: Memory,
+    recent: Recent,
     bounds: Bounds,
     pseudonyms: Pseudonyms,
     last_accepted: Timestamp,
@@ -38,7 +42,7 @@ struct Memory {
     /// Empty: no such account.
     accounts: HashMap<AccountId, Vec<Device>>,
     tokens: HashMap<(AccountId, TokenHash), TokenFacts>,
-    /// Submits remembered for a device since its memory was last trimmed.
+    /// Submits of a device that moved into `mailbox_submit` since it was last trimmed.
     submits: HashMap<DeviceId, usize>,
 }
 
@@ -60,6 +64,7 @@ impl SqliteMailboxes {
         Self {
             connection,
             memory: Memory::default(),
+            recent: Recent::default(),
             bounds,
             pseudonyms,
             last_accepted: Timestamp(0),
@@ -80,7 +85,10 @@ impl SqliteMailboxes {
             for (address, seq) in acks {
                 batch.ack(*address, *seq)?;
             }
-            submits.iter().map(|submit| batch.append(submit)).collect()
+            let appended = submits.iter().map(|submit| batch.append(submit));
+            let appended = appended.collect::<Result<_>>()?;
+            batch.sort_remembered()?;
+            Ok(appended)
         })
     }
 
@@ -188,6 +196,19 @@ impl SqliteMailboxes {
         })
     }
 
+    /// What the newest submit of a device said of its store, if that submit is not yet in `mailbox_submit`.
+    pub fn recent_counter(&mut self, device: DeviceId) -> Result<Option<Counter>> {
+        let Some(place) = self.recent.newest(&self.connection, device)? else {
+            return Ok(None);
+        };
+        let counter = self
+            .connection
+            .prepare_cached("SELECT number, counter, counter_signature FROM mailbox_submit_recent WHERE place = ?1")
+            .and_then(|mut s| s.query_row([place], Counter::read).optional())
+            .map_err(refused)?;
+        Ok(counter)
+    }
+
     /// The connection, for reads that are allowed beside the writer.
     pub fn connection(&self) -> &Connection {
         &self.connection
@@ -206,6 +227,7 @@ impl SqliteMailboxes {
                     db: &self.connection,
                     hot: Hot::default(),
                     memory: &mut self.memory,
+                    recent: &mut self.recent,
                     bounds: &self.bounds,
                     pseudonyms: &self.pseudonyms,
                     last_accepted: &mut self.last_accepted,
@@ -219,6 +241,7 @@ impl SqliteMailboxes {
             self.memory = Memory::default();
             self.last_accepted = last_accepted;
         }
+        self.recent.settle(done.is_ok());
         done
     }
 }
@@ -240,6 +263,7 @@ struct Batch<'a> {
     db: &'a Connection,
     hot: Hot<'a>,
     memory: &'a mut Memory,
+    recent: &'a mut Recent,
     bounds: &'a Bounds,
     pseudonyms: &'a Pseudonyms,
     last_accepted: &'a mut Timestamp,
@@ -249,9 +273,23 @@ struct Batch<'a> {
 #[derive(Default)]
 struct Hot<'a> {
     insert_envelope: Option<CachedStatement<'a>>,
-    remember: Option<CachedStatement<'a>>,
+    find_remembered: Option<CachedStatement<'a>>,
+    append_remembered: Option<CachedStatement<'a>>,
+    move_remembered: Option<CachedStatement<'a>>,
     delete_acked: Option<CachedStatement<'a>>,
     save_end: Option<CachedStatement<'a>>,
+}
+
+/// A hot statement.
+fn hot<'a, 'p>(
+    db: &'a Connection,
+    place: &'p mut Option<CachedStatement<'a>>,
+    sql: &str,
+) -> Result<&'p mut CachedStatement<'a>> {
+    Ok(match place {
+        Some(statement) => statement,
+        None => place.insert(db.prepare_cached(sql).map_err(refused)?),
+    })
 }
 
 /// Runs a hot statement; rows changed.
@@ -261,11 +299,7 @@ fn run<'a>(
     sql: &str,
     params: impl rusqlite::Params,
 ) -> Result<usize> {
-    let statement = match place {
-        Some(statement) => statement,
-        None => place.insert(db.prepare_cached(sql).map_err(refused)?),
-    };
-    Ok(statement.execute(params).map_err(refused)?)
+    Ok(hot(db, place, sql)?.execute(params).map_err(refused)?)
 }
 
 impl Batch<'_> {
@@ -278,9 +312,11 @@ impl Batch<'_> {
     }
 
     fn drop_device(&mut self, device: DeviceId) -> Result<()> {
+        self.forget_recent(device);
         for table in [
             "mailbox_envelope",
             "mailbox_submit",
+            "mailbox_submit_recent",
             "mailbox_held",
             "mailbox_device",
         ] {
@@ -362,18 +398,48 @@ fn delivery(row: &rusqlite::Row<'_>) -> rusqlite::Result<Delivery> {
     })
 }
 
-/// See [`super::MailboxStore::open`].
-pub fn open(db: &Connection, address: Address, cursor: Option<Cursor>) -> Result<Option<Opened>> {
+/// The store counter that came with a submit.
+pub struct Counter {
+    number: i64,
+    counter: Vec<u8>,
+    counter_signature: Vec<u8>,
+}
+
+impl Counter {
+    fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            number: row.get(0)?,
+            counter: row.get(1)?,
+            counter_signature: row.get(2)?,
+        })
+    }
+}
+
+/// See [`super::MailboxStore::open`]. `recent` is what [`SqliteMailboxes::recent_counter`] said before: a submit that
+/// has moved since then is found here.
+pub fn open(
+    db: &Connection,
+    address: Address,
+    cursor: Option<Cursor>,
+    recent: Option<Counter>,
+) -> Result<Option<Opened>> {
     if owner(db, address.device_id)? != Some(address.account_id) {
         return Ok(None);
     }
-    let counter: Option<(Vec<u8>, Vec<u8>)> = db
+    let sorted = db
         .prepare_cached(
-            "SELECT counter, counter_signature FROM mailbox_submit WHERE device_id = ?1 ORDER BY number DESC LIMIT 1",
+            "SELECT number, counter, counter_signature FROM mailbox_submit WHERE device_id = ?1 \
+             ORDER BY number DESC LIMIT 1",
         )
-        .and_then(|mut s| s.query_row([address.device_id.0], |row| Ok((row.get(0)?, row.get(1)?))).optional())
+        .and_then(|mut s| s.query_row([address.device_id.0], Counter::read).optional())
         .map_err(refused)?;
-    let (counter, counter_signature) = counter.unwrap_or_default();
+    let newest = recent
+        .into_iter()
+        .chain(sorted)
+        .max_by_key(|counter| counter.number);
+    let (counter, counter_signature) = newest
+        .map(|newest| (newest.counter, newest.counter_signature))
+        .unwrap_or_default();
     let after = match cursor {
         Some(cursor) if names_envelope(db, address.device_id, cursor)? => cursor.seq,
         _ => 0,

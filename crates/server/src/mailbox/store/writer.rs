@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::sqlite::{self, SqliteMailboxes};
 use super::{
-    Answer, Appended, MIGRATIONS, MailboxStore, Opened, Page, PageLimit, Pseudonyms, Result,
+    Answer, Appended, MailboxStore, Opened, Page, PageLimit, Pseudonyms, Result, SQLITE_MIGRATIONS,
     StoreError, Swept, Token,
 };
 use crate::mailbox::hub::{Hub, Replies};
@@ -44,8 +44,13 @@ pub enum SqliteStore {
 pub enum Work {
     Submit(Box<Submit>, Replies),
     Ack(Address, u64),
-    Run(Box<dyn FnOnce(&mut SqliteMailboxes) + Send>),
+    /// In order with everything that came before it.
+    Run(Task),
+    /// Between two transactions; commits nothing.
+    Ask(Task),
 }
+
+type Task = Box<dyn FnOnce(&mut SqliteMailboxes) + Send>;
 
 /// What the reader thread is asked for.
 pub type Read = Box<dyn FnOnce(&Connection) + Send>;
@@ -55,7 +60,7 @@ impl SqliteStore {
     pub fn memory(bounds: Bounds, pseudonyms: Pseudonyms, hub: Arc<Hub>) -> Result<Self> {
         let mut connection = Connection::open_in_memory().map_err(refused)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        migrate_up(&mut connection, &[MIGRATIONS])?;
+        migrate_up(&mut connection, SQLITE_MIGRATIONS)?;
         Ok(Self::in_place(connection, bounds, pseudonyms, hub))
     }
 
@@ -88,7 +93,7 @@ impl SqliteStore {
         connection
             .execute_batch("PRAGMA cache_size=-65536; PRAGMA wal_autocheckpoint=16000")
             .map_err(refused)?;
-        migrate_up(&mut connection, &[MIGRATIONS])?;
+        migrate_up(&mut connection, SQLITE_MIGRATIONS)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let reading = Connection::open_with_flags(path, flags).map_err(refused)?;
         reading
@@ -118,6 +123,15 @@ impl SqliteStore {
         &self,
         work: impl FnOnce(&mut SqliteMailboxes) -> Result<R> + Send + 'static,
     ) -> BoxFuture<'_, Result<R>> {
+        self.with_writer(Work::Run, work)
+    }
+
+    /// Has the writer do something: `kind` says when.
+    fn with_writer<R: Send + 'static>(
+        &self,
+        kind: fn(Task) -> Work,
+        work: impl FnOnce(&mut SqliteMailboxes) -> Result<R> + Send + 'static,
+    ) -> BoxFuture<'_, Result<R>> {
         Box::pin(async move {
             match self {
                 Self::InPlace { mailboxes, .. } => {
@@ -125,10 +139,10 @@ impl SqliteStore {
                 }
                 Self::Threads { writer, .. } => {
                     let (answer, answered) = oneshot::channel();
-                    let run = Work::Run(Box::new(move |mailboxes| {
+                    let task = kind(Box::new(move |mailboxes| {
                         drop(answer.send(work(mailboxes)))
                     }));
-                    writer.send(run).map_err(|_| StoreError::Unavailable)?;
+                    writer.send(task).map_err(|_| StoreError::Unavailable)?;
                     answered.await.map_err(|_| StoreError::Unavailable)?
                 }
             }
@@ -188,8 +202,8 @@ impl Writer {
                 match next {
                     Some(Work::Submit(submit, replies)) => submits.push((*submit, replies)),
                     Some(Work::Ack(address, seq)) => self.note_ack(address, seq),
+                    Some(Work::Ask(ask)) => ask(&mut self.mailboxes),
                     Some(Work::Run(run)) => {
-                        // In order with what came before it.
                         self.commit(std::mem::take(&mut submits));
                         run(&mut self.mailboxes);
                     }
@@ -322,7 +336,14 @@ impl MailboxStore for SqliteStore {
         address: Address,
         cursor: Option<Cursor>,
     ) -> BoxFuture<'_, Result<Option<Opened>>> {
-        self.read(move |db| sqlite::open(db, address, cursor))
+        Box::pin(async move {
+            // The writer alone knows what is not sorted yet. Asked first: what moves meanwhile is found by the reader.
+            let device = address.device_id;
+            let ask = move |mailboxes: &mut SqliteMailboxes| mailboxes.recent_counter(device);
+            let recent = self.with_writer(Work::Ask, ask).await?;
+            self.read(move |db| sqlite::open(db, address, cursor, recent))
+                .await
+        })
     }
 
     fn register_device(&self, address: Address) -> BoxFuture<'_, Result<()>> {

@@ -280,13 +280,13 @@ async fn deleted_ciphertext_does_not_stay_in_the_file() {
 
 #[tokio::test]
 async fn migrations_go_down_and_up_again() {
-    use securechat_server::mailbox::MIGRATIONS;
+    use securechat_server::mailbox::SQLITE_MIGRATIONS;
     use securechat_server::platform::db::sqlite::{migrate_down, migrate_up};
     let mut db = rusqlite::Connection::open_in_memory().expect("opens");
     for _ in 0..2 {
-        migrate_up(&mut db, &[MIGRATIONS]).expect("goes up");
-        migrate_up(&mut db, &[MIGRATIONS]).expect("again is fine");
-        migrate_down(&mut db, &[MIGRATIONS]).expect("goes down");
+        migrate_up(&mut db, SQLITE_MIGRATIONS).expect("goes up");
+        migrate_up(&mut db, SQLITE_MIGRATIONS).expect("again is fine");
+        migrate_down(&mut db, SQLITE_MIGRATIONS).expect("goes down");
     }
     let left: i64 = db
         .query_row(

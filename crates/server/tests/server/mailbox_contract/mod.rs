@@ -3,6 +3,7 @@
 mod gate;
 mod lifetime;
 mod order;
+mod repeats;
 mod requests;
 
 use super::mailbox_world::*;

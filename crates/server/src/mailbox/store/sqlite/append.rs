@@ -2,10 +2,11 @@
 
 use prost::Message as _;
 use rusqlite::{OptionalExtension, params};
-use securechat_proto::limits::{DAY_MS, SUBMITS_REMEMBERED};
+use securechat_proto::limits::DAY_MS;
 use securechat_proto::wire::socket::{Accepted, Outcome};
 use securechat_proto::{AccountId, DeviceId, Timestamp, TokenHash};
 
+use super::recent::Memo;
 use super::{Batch, Device, run};
 use crate::mailbox::rules::{self, BudgetFacts, DeviceFacts, Facts, Right, TokenFacts, Verdict};
 use crate::mailbox::store::{Appended, Result, kind_of};
@@ -17,12 +18,6 @@ use crate::platform::db::sqlite::refused;
 const INSERT_ENVELOPE: &str = "INSERT INTO mailbox_envelope (device_id, seq, envelope_id, accepted_at_ms, \
      expires_at_ms, sealing_key_number, bytes_before, ciphertext) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
      ON CONFLICT (device_id, envelope_id) DO NOTHING";
-
-const REMEMBER: &str = "INSERT INTO mailbox_submit (device_id, submit_id, digest, number, expires_at_ms, answer, \
-     counter, counter_signature) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
-     ON CONFLICT (device_id, submit_id) DO UPDATE SET digest = excluded.digest, number = excluded.number, \
-     expires_at_ms = excluded.expires_at_ms, answer = excluded.answer, counter = excluded.counter, \
-     counter_signature = excluded.counter_signature WHERE mailbox_submit.digest <> excluded.digest";
 
 const DELETE_ACKED: &str = "DELETE FROM mailbox_envelope WHERE device_id = ?1 AND seq <= ?2";
 
@@ -371,30 +366,39 @@ impl Batch<'_> {
     /// Other bytes under the same id are another submit and replace it.
     fn remember(&mut self, submit: &Submit, fresh: &Accepted) -> Result<Option<Accepted>> {
         let until = rules::remembered_until(Timestamp(fresh.accepted_at_ms), self.bounds);
-        let row = params![
-            submit.from.device_id.0,
-            submit.submit_id.0,
-            submit.digest,
-            submit.number as i64,
-            until.0 as i64,
-            fresh.encode_to_vec(),
-            submit.counter,
-            submit.counter_signature
-        ];
-        if run(self.db, &mut self.hot.remember, REMEMBER, row)? == 1 {
-            self.trim_submits(submit.from.device_id)?;
-            return Ok(None);
+        let memo = Memo {
+            device_id: submit.from.device_id,
+            submit_id: submit.submit_id,
+            digest: submit.digest,
+            number: submit.number as i64,
+            expires_at_ms: until.0 as i64,
+            answer: fresh.encode_to_vec(),
+            counter: &submit.counter,
+            counter_signature: &submit.counter_signature,
+        };
+        match self.find_remembered(memo.device_id, memo.submit_id)? {
+            None => self.append_remembered(&memo)?,
+            Some(former) if self.replace_remembered(former, &memo)? => {}
+            Some(_) => return self.recall(submit),
         }
-        self.recall(submit)
+        Ok(None)
     }
 
     /// The remembered answer to exactly this submit.
-    fn recall(&self, submit: &Submit) -> Result<Option<Accepted>> {
+    fn recall(&mut self, submit: &Submit) -> Result<Option<Accepted>> {
+        let Some(at) = self.find_remembered(submit.from.device_id, submit.submit_id)? else {
+            return Ok(None);
+        };
+        let sql = format!(
+            "SELECT answer FROM {} WHERE rowid = ?1 AND digest = ?2",
+            at.table
+        );
         let answer: Option<Vec<u8>> = self
             .db
-            .prepare_cached("SELECT answer FROM mailbox_submit WHERE device_id = ?1 AND submit_id = ?2 AND digest = ?3")
+            .prepare_cached(&sql)
             .and_then(|mut s| {
-                s.query_row([submit.from.device_id.0, submit.submit_id.0, submit.digest], |row| row.get(0)).optional()
+                s.query_row(params![at.row, submit.digest], |row| row.get(0))
+                    .optional()
             })
             .map_err(refused)?;
         let former = answer.and_then(|bytes| Accepted::decode(&bytes[..]).ok());
@@ -402,29 +406,13 @@ impl Batch<'_> {
     }
 
     /// Replaces a remembered answer after more of the submit was taken.
-    fn amend(&self, submit: &Submit, accepted: &Accepted) -> Result<()> {
-        self.execute(
-            "UPDATE mailbox_submit SET answer = ?3 WHERE device_id = ?1 AND submit_id = ?2",
-            params![
-                submit.from.device_id.0,
-                submit.submit_id.0,
-                accepted.encode_to_vec()
-            ],
-        )?;
-        Ok(())
-    }
-
-    fn trim_submits(&mut self, device: DeviceId) -> Result<()> {
-        let since_trim = self.memory.submits.entry(device).or_default();
-        *since_trim += 1;
-        if *since_trim < SUBMITS_REMEMBERED {
+    fn amend(&mut self, submit: &Submit, accepted: &Accepted) -> Result<()> {
+        let Some(at) = self.find_remembered(submit.from.device_id, submit.submit_id)? else {
             return Ok(());
-        }
-        *since_trim = 0;
+        };
         self.execute(
-            "DELETE FROM mailbox_submit WHERE device_id = ?1 AND number < (SELECT number FROM mailbox_submit \
-             WHERE device_id = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)",
-            params![device.0, (SUBMITS_REMEMBERED - 1) as i64],
+            &format!("UPDATE {} SET answer = ?2 WHERE rowid = ?1", at.table),
+            params![at.row, accepted.encode_to_vec()],
         )?;
         Ok(())
     }

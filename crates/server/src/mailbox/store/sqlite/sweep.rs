@@ -18,6 +18,7 @@ impl Batch<'_> {
     pub(super) fn sweep(&mut self, now: Timestamp) -> Result<Swept> {
         let expired = self.drop_expired_envelopes(now)?;
         while self.drop_oldest("mailbox_submit", now)? == SLICE as usize {}
+        self.drop_expired_recent(now)?;
         self.execute(
             "DELETE FROM mailbox_budget WHERE day < ?1",
             [(now.0 / DAY_MS) as i64],
@@ -55,6 +56,18 @@ impl Batch<'_> {
             dropped += slice as u64;
             if slice < SLICE as usize {
                 return Ok(dropped);
+            }
+        }
+    }
+
+    fn drop_expired_recent(&mut self, now: Timestamp) -> Result<()> {
+        loop {
+            let slice = self.drop_oldest("mailbox_submit_recent", now)?;
+            if slice > 0 {
+                self.read_recent_anew();
+            }
+            if slice < SLICE as usize {
+                return Ok(());
             }
         }
     }

@@ -1,0 +1,2 @@
+DROP TABLE mailbox_submit_moved;
+DROP TABLE mailbox_submit_recent;
