@@ -146,8 +146,7 @@ impl Session {
         Ok(printed)
     }
 
-    /// The next unread messages: all of them where they stand together. What came late stands among messages that were
-    /// printed before; then it is one message at a time.
+    /// The next unread messages.
     fn next_unread(&self, conversation_id: ConversationId) -> Option<Vec<TimelineItem>> {
         let window = |around, after, limit| match self.driver.query(Query::Timeline {
             conversation_id,
@@ -169,10 +168,7 @@ impl Session {
                 break;
             }
         }
-        items.retain(is_words);
-        if items.len() != newest.unread as usize {
-            items.truncate(1);
-        }
+        let items = together(items, newest.unread);
         (!items.is_empty()).then_some(items)
     }
 
@@ -247,6 +243,16 @@ impl Session {
     }
 }
 
+/// Of what stands from the first unread message on: all messages where as many are unread, else the first alone. What came
+/// late stands among messages that were printed before.
+fn together(mut items: Vec<TimelineItem>, unread: u32) -> Vec<TimelineItem> {
+    items.retain(is_words);
+    if items.len() != unread as usize {
+        items.truncate(1);
+    }
+    items
+}
+
 /// What the other side said; lines of the app itself are no messages.
 fn is_words(item: &TimelineItem) -> bool {
     !item.from_me && !matches!(item.body, ItemBody::System { .. })
@@ -274,5 +280,41 @@ fn state_of(driver: &Driver, message_id: ContentId) -> Option<SendState> {
     match driver.query(Query::MessageDetails { message_id }) {
         View::MessageDetails(details) => details.item.state,
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use securechat_engine::api::SystemEvent;
+    use securechat_proto::Timestamp;
+
+    #[test]
+    fn a_message_that_came_late_is_printed_without_its_neighbours() {
+        let item = |id: u8, from_me: bool, body: ItemBody| TimelineItem {
+            message_id: ContentId([id; 16]),
+            at_ms: Timestamp(0),
+            from_me,
+            body,
+            state: None,
+            reactions: Vec::new(),
+        };
+        let lost = |id, from_me| item(id, from_me, ItemBody::Lost);
+        let event = SystemEvent::Gap;
+        let rows = || {
+            vec![
+                lost(1, false),
+                lost(2, true),
+                item(3, false, ItemBody::System { event }),
+                lost(4, false),
+            ]
+        };
+        let printed = |unread| {
+            let items = together(rows(), unread);
+            let ids = items.iter().map(|item| item.message_id.0[0]);
+            ids.collect::<Vec<_>>()
+        };
+        assert_eq!(printed(2), [1, 4], "they stand together");
+        assert_eq!(printed(1), [1], "the other one was printed before");
     }
 }

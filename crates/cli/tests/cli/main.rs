@@ -164,6 +164,30 @@ fn links_blocks_and_the_kit_work_from_the_terminal() {
 }
 
 #[test]
+fn as_many_messages_are_printed_as_were_asked_for_and_no_other_is_read() {
+    let server = Server::start();
+    let (alice, bob) = friends(&server);
+    for text in ["one", "two", "three"] {
+        alice.done(&["send", "bob", text]);
+    }
+    let received = |task: &[&str]| {
+        let lines = bob.done(task);
+        let texts = lines
+            .iter()
+            .filter_map(|line| line["message"]["body"]["text"].as_str());
+        texts.map(str::to_owned).collect::<Vec<_>>()
+    };
+    // More than one message, of which not one could be printed.
+    assert_eq!(bob.onto_a_full_disk(true, &["receive"]).0, Some(1));
+    assert_eq!(
+        received(&["receive", "--count", "3"]),
+        ["hello bob", "one", "two"]
+    );
+    assert_eq!(received(&["receive"]), ["three"]);
+    assert!(received(&["receive"]).is_empty());
+}
+
+#[test]
 fn a_bot_gets_every_message_once_and_in_order() {
     let server = Server::start();
     let (alice, bob) = friends(&server);

@@ -1,7 +1,7 @@
 //! A person at the terminal: one store, one password, `--json` unless they look themselves.
 
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -97,12 +97,16 @@ impl Person {
         self.printing_to(writer.into(), json, task)
     }
 
+    #[track_caller]
     fn printing_to(&self, output: Stdio, json: bool, task: &[&str]) -> (Option<i32>, String) {
         let mut command = self.command(json, task);
         command.stdin(Stdio::null()).stdout(output);
-        let ended = command.output().expect("the program");
-        let told = String::from_utf8_lossy(&ended.stderr).into_owned();
-        (ended.status.code(), told)
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("the program");
+        let code = end_of(&mut child, task);
+        let mut told = String::new();
+        let mut said = child.stderr.take().expect("its words");
+        said.read_to_string(&mut told).expect("text");
+        (code, told)
     }
 
     /// A task where no file may grow beyond so many bytes, as on a full disk. With `fails` the write fails, else it ends
@@ -138,18 +142,7 @@ impl Person {
         output.read_line(&mut line).expect("a line");
         drop(output);
         happens();
-        let end = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = child.try_wait().expect("the program") {
-                return status.code();
-            }
-            if Instant::now() >= end {
-                let _ = child.kill();
-                let _ = child.wait();
-                panic!("{task:?} does not end");
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        end_of(&mut child, task)
     }
 
     /// What a person sees.
@@ -334,6 +327,23 @@ impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// The exit code of a task that ends by itself.
+#[track_caller]
+fn end_of(child: &mut Child, task: &[&str]) -> Option<i32> {
+    let end = Instant::now() + PATIENCE;
+    loop {
+        if let Some(status) = child.try_wait().expect("the program") {
+            return status.code();
+        }
+        if Instant::now() >= end {
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!("{task:?} does not end");
+        }
+        std::thread::sleep(Duration::from_millis(50));
     }
 }
 
