@@ -42,6 +42,9 @@ test('no screen has a serious accessibility finding or scrolls sideways at 320 p
         }
         const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
         if (overflow > 0) faults.push(`${screen.name} at ${width}: ${overflow} px too wide`);
+        for (const words of await page.evaluate(aboveTheTop)) {
+          faults.push(`${screen.name} at ${width}: no scrolling reaches ${words}`);
+        }
       });
     }
   }
@@ -72,6 +75,11 @@ test('the main journey works with the keyboard alone', async ({ world }) => {
   await page.keyboard.type('no mouse was used');
   await page.keyboard.press('Enter');
   await alice.seesState('no mouse was used', 'Sent');
+  await page.keyboard.press('Control+k');
+  await page.keyboard.type('bob');
+  await expect(page.getByRole('option', { name: 'bob' })).toBeVisible();
+  await page.keyboard.press('Enter');
+  await expect(alice.composer).toBeFocused();
 });
 
 /** Serious and critical findings of axe for WCAG 2.2 AA. It runs through the debugger, past the content policy. */
@@ -94,6 +102,22 @@ async function findings(page: Page): Promise<Finding[]> {
   return all.filter(
     ({ id, impact }) => impact === 'serious' || impact === 'critical' || id === 'landmark-one-main',
   );
+}
+
+/** In the page: what stands above the beginning of the area that scrolls it. */
+function aboveTheTop(): string[] {
+  const scrollers = [...document.querySelectorAll('body *')].filter(
+    (element) => /auto|scroll/.test(getComputedStyle(element).overflowY) && element.role !== 'log',
+  );
+  return scrollers.flatMap((scroller) => {
+    const start = scroller.getBoundingClientRect().top - scroller.scrollTop;
+    return [...scroller.querySelectorAll('h1, h2, h3, p, svg, button')]
+      .filter((element) => {
+        const { height, top } = element.getBoundingClientRect();
+        return height > 1 && top < start - 1;
+      })
+      .map((element) => `${element.tagName} ${element.textContent.slice(0, 40)}`);
+  });
 }
 
 /** Presses Tab until the control of that name has the focus. */

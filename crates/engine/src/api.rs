@@ -192,7 +192,7 @@ pub enum Query {
         limit: u32,
     },
     MessageDetails { message_id: ContentId },
-    /// Contacts whose name or handle starts with `text`; all for an empty text.
+    /// Contacts of whom every word of `text` begins a word of the name or the handle; all for an empty text.
     Contacts { text: String },
     Contact { contact_id: ContactId },
     SafetyNumber { contact_id: ContactId },

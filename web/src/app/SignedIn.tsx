@@ -24,7 +24,7 @@ import { Frame, type PhoneView } from './Frame';
 import { keyLabel, onMac } from './keys';
 import { Notices } from './Notices';
 import { useChatJumps } from './useChatJumps';
-import { useShortcutGroups } from './useShortcutGroups';
+import { useMessageKeys, useShortcutGroups } from './useShortcutGroups';
 import { useKeys } from './useKeys';
 import { moveRegion, useShortcuts } from './useShortcuts';
 
@@ -69,7 +69,7 @@ export function SignedIn({
   const settings = settingsView?.type === 'settings' ? settingsView.settings : undefined;
   const chatSettings: ChatSettings = {
     enterSends: settings?.enter_sends ?? true,
-    singleKeys: settings?.single_key_shortcuts ?? true,
+    messageKeys: useMessageKeys(settings?.single_key_shortcuts ?? true),
     typingIndicators: settings?.typing_indicators ?? true,
   };
   const openChat = /^\/chats\/([^/]+)/.exec(location.pathname)?.[1];

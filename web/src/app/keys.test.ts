@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { actionOf, combinationOf, keyActions, keyLabel, readChosen, takenBy } from './keys';
+import {
+  actionOf,
+  combinationOf,
+  keyActions,
+  keyLabel,
+  messageActionOf,
+  messageKeyOf,
+  readChosen,
+  takenBy,
+} from './keys';
 
 const press = (key: string, part: Partial<KeyboardEvent> = {}) => ({
   key,
@@ -76,6 +85,35 @@ describe('the key table', () => {
     for (const action of keyActions) expect(takenBy({ key: 'j', primary: true }, action, {})).toBeUndefined();
   });
 
+  it('knows the single keys of a message, which do nothing elsewhere', () => {
+    expect(messageActionOf(press('r'))).toBe('reply');
+    expect(messageActionOf(press('R', { shiftKey: true }))).toBe('reply');
+    expect(messageActionOf(press('к', { code: 'KeyR' })), 'by its place').toBe('reply');
+    expect(messageActionOf(press('Delete'))).toBe('remove');
+    for (const key of ['r', 'e', 'Delete']) expect(actionOf(press(key), false)).toBeUndefined();
+    const chosen = { reply: { key: '#' } };
+    expect(messageActionOf(press('#'), chosen)).toBe('reply');
+    expect(messageActionOf(press('r'), chosen)).toBeUndefined();
+  });
+
+  it('takes one sign as the key of a message, and nothing that moves or confirms', () => {
+    expect(messageKeyOf(press('Q'))).toEqual({ key: 'q' });
+    expect(messageKeyOf(press('#', { shiftKey: true }))).toEqual({ key: '#' });
+    expect(messageKeyOf(press('Backspace'))).toEqual({ key: 'Backspace' });
+    expect(messageKeyOf(press('Shift', { shiftKey: true }))).toBeUndefined();
+    for (const [key, part] of [
+      [' ', {}],
+      ['Enter', {}],
+      ['ArrowUp', {}],
+      ['Home', {}],
+      ['F7', {}],
+      ['q', { ctrlKey: true }],
+      ['q', { altKey: true }],
+    ] as const)
+      expect(messageKeyOf(press(key, part)), key).toBe('unusable');
+    expect(takenBy({ key: 'e' }, 'reply', {})).toBe('react');
+  });
+
   it('reads choices back, and nothing that is none', () => {
     expect(
       readChosen({
@@ -83,8 +121,11 @@ describe('the key table', () => {
         newChat: { key: 'j', primary: true },
         nextChat: { key: '' },
         previousChat: 'F7',
+        searchHere: { key: 'j' },
+        reply: { key: 'q' },
+        react: { key: 'q', alt: true },
         other: { key: 'F8' },
       }),
-    ).toEqual({ quickSwitch: { key: 'j', primary: true } });
+    ).toEqual({ quickSwitch: { key: 'j', primary: true }, reply: { key: 'q' } });
   });
 });

@@ -1,6 +1,10 @@
 /** The keyboard of the app, as one table: what the shortcut sheet shows is what the handler obeys. */
 
+/** What one key does to the message that has the focus. Can be switched off, as a whole. */
+export type MessageKeyAction = 'reply' | 'react' | 'remove';
+
 export type KeyAction =
+  | MessageKeyAction
   | 'quickSwitch'
   | 'searchHere'
   | 'searchAll'
@@ -36,7 +40,16 @@ const table: Record<KeyAction, Combination> = {
   previousRegion: { key: 'F6', shift: true },
   newChat: { key: 'n', alt: true, shift: true },
   shortcuts: { key: '/', primary: true },
+  reply: { key: 'r' },
+  react: { key: 'e' },
+  remove: { key: 'Delete' },
 };
+
+const onMessage: readonly KeyAction[] = ['reply', 'react', 'remove'] satisfies MessageKeyAction[];
+
+export function isOnMessage(action: KeyAction): action is MessageKeyAction {
+  return onMessage.includes(action);
+}
 
 export const onMac = /Mac|iPhone|iPad/.test(navigator.platform);
 
@@ -45,9 +58,19 @@ export const keyActions = Object.keys(table) as KeyAction[];
 
 export type Pressed = Pick<KeyboardEvent, 'key' | 'code' | 'ctrlKey' | 'metaKey' | 'altKey' | 'shiftKey'>;
 
-/** The action of a key press, or none. On macOS Ctrl+Option stands for Alt+Shift where Option writes characters. */
+/** The action of a key press anywhere in the app, or none. On macOS Ctrl+Option stands for Alt+Shift where Option writes characters. */
 export function actionOf(event: Pressed, mac: boolean, chosen: ChosenKeys = {}): KeyAction | undefined {
-  return keyActions.find((action) => matches(event, chosen[action] ?? table[action], mac));
+  return keyActions.find(
+    (action) => !isOnMessage(action) && matches(event, chosen[action] ?? table[action], mac),
+  );
+}
+
+/** What a key press does to a message, or nothing. Letters by their place on the keyboard as well. */
+export function messageActionOf(event: Pick<Pressed, 'key' | 'code'>, chosen: ChosenKeys = {}) {
+  return keyActions.filter(isOnMessage).find((action) => {
+    const { key } = chosen[action] ?? table[action];
+    return event.key.toLowerCase() === key.toLowerCase() || event.code === `Key${key.toUpperCase()}`;
+  });
 }
 
 /** Keys that say nothing by themselves. */
@@ -79,6 +102,16 @@ export function combinationOf(event: Pressed, mac: boolean): Combination | 'unus
   };
 }
 
+/** A single key as a choice for what is done to a message. Arrows, Enter and the like move in the list. */
+export function messageKeyOf(event: Pressed): Combination | 'unusable' | undefined {
+  if (modifiers.includes(event.key)) return undefined;
+  if (event.ctrlKey || event.metaKey || event.altKey) return 'unusable';
+  const letter = /^Key([A-Z])$/.exec(event.code)?.[1];
+  const key = letter ? letter.toLowerCase() : event.key;
+  const isSign = [...key].length === 1 && key !== ' ';
+  return isSign || key === 'Delete' || key === 'Backspace' || key === 'Insert' ? { key } : 'unusable';
+}
+
 /** The other action that already has this combination. */
 export function takenBy(wanted: Combination, by: KeyAction, chosen: ChosenKeys): KeyAction | undefined {
   return keyActions.find((action) => action !== by && same(chosen[action] ?? table[action], wanted));
@@ -93,7 +126,9 @@ export function readChosen(held: Record<string, unknown>): ChosenKeys {
   const chosen: ChosenKeys = {};
   for (const action of keyActions) {
     const read = readCombination(held[action]);
-    if (read && takenBy(read, action, chosen) === undefined) chosen[action] = read;
+    if (!read || takenBy(read, action, chosen) !== undefined) continue;
+    const single = !read.primary && !read.alt && !read.shift && !/^F\d+$/.test(read.key);
+    if (single === isOnMessage(action)) chosen[action] = read;
   }
   return chosen;
 }

@@ -346,6 +346,13 @@ describe('signed in', () => {
     await userEvent.keyboard('{Control>}j{/Control}');
     expect(await screen.findByRole('searchbox', { name: 'Go to a chat' })).toBeTruthy();
     await userEvent.keyboard('{Escape}');
+    await userEvent.click(screen.getByRole('button', { name: 'Change keys: Reply to a message' }));
+    await userEvent.keyboard('e');
+    expect(screen.getByText('Already used for: React to a message')).toBeTruthy();
+    await userEvent.keyboard('{ArrowUp}');
+    expect(screen.getByText(/Choose one letter/)).toBeTruthy();
+    await userEvent.keyboard('q');
+    expect(screen.getAllByText('Q')).not.toHaveLength(0);
     await userEvent.click(screen.getByRole('button', { name: 'Back to the usual keys' }));
     expect(screen.queryByText('Ctrl J')).toBeNull();
     expect(heldKeys()).toEqual({});

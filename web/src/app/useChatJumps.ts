@@ -12,7 +12,7 @@ export function useChatJumps(openChat: string | undefined): (step: 1 | -1, unrea
       const start = at < 0 ? (step === 1 ? -1 : items.length) : at;
       const item = items[(start + step * moved + items.length * 2) % items.length];
       if (!item || (unreadOnly && item.unread === 0)) continue;
-      void navigate(`/chats/${item.conversation_id}`);
+      void navigate(`/chats/${item.conversation_id}`, { state: { write: true } });
       return;
     }
   };

@@ -2,7 +2,9 @@ import { create } from 'zustand';
 import { heldKeys, holdKeys } from '../core/early';
 import {
   combinationOf,
+  isOnMessage,
   isUsual,
+  messageKeyOf,
   onMac,
   readChosen,
   takenBy,
@@ -25,7 +27,7 @@ interface Keys {
 export const useKeys = create<Keys>((set, get) => ({
   chosen: readChosen(heldKeys()),
   record: (action, event) => {
-    const wanted = combinationOf(event, onMac);
+    const wanted = isOnMessage(action) ? messageKeyOf(event) : combinationOf(event, onMac);
     if (wanted === undefined) return { type: 'waiting' };
     if (wanted === 'unusable') return { type: 'unusable' };
     const others = { ...get().chosen };

@@ -1,14 +1,44 @@
 import { useLingui } from '@lingui/react';
+import { useCallback, useMemo } from 'react';
 import type { KeyChoice, KeyChoices } from '../features/settings/ShortcutsPage';
 import type { ShortcutGroup } from '../ui/ShortcutSheet';
-import { keyActions, keyLabel, onMac, type KeyAction } from './keys';
+import type { MessageKeys } from '../features/chat/MessageRow';
+import { isOnMessage, keyActions, keyLabel, messageActionOf, onMac, type KeyAction } from './keys';
 import { useKeys } from './useKeys';
+
+/** How the key of an action is written, in the person's language. */
+function useKeyLabel(): (action: KeyAction) => string {
+  const { _ } = useLingui();
+  const chosen = useKeys((state) => state.chosen);
+  return useCallback(
+    (action) => {
+      const label = keyLabel(action, onMac, chosen);
+      return label === 'Delete' ? _('keys.del') : label;
+    },
+    [chosen, _],
+  );
+}
+
+/** The keys that act on the focused message; null while single keys are switched off. */
+export function useMessageKeys(on: boolean): MessageKeys | null {
+  const chosen = useKeys((state) => state.chosen);
+  const label = useKeyLabel();
+  return useMemo(
+    () =>
+      on
+        ? {
+            actionOf: (event) => messageActionOf(event, chosen),
+            labels: { reply: label('reply'), react: label('react'), remove: label('remove') },
+          }
+        : null,
+    [on, chosen, label],
+  );
+}
 
 /** Every shortcut of the app with its name. */
 export function useShortcutGroups(): ShortcutGroup[] {
   const { _ } = useLingui();
-  const chosen = useKeys((state) => state.chosen);
-  const key = (action: KeyAction) => keyLabel(action, onMac, chosen);
+  const key = useKeyLabel();
   return [
     {
       title: _('keys.everywhere'),
@@ -37,9 +67,9 @@ export function useShortcutGroups(): ShortcutGroup[] {
         { label: _('keys.searchHere'), keys: key('searchHere') },
         { label: _('keys.move'), keys: '↑ / ↓' },
         { label: _('keys.menu'), keys: _('keys.enter') },
-        { label: _('chat.reply'), keys: 'R' },
-        { label: _('chat.react'), keys: 'E' },
-        { label: _('chat.delete'), keys: _('keys.del') },
+        { label: _('chat.reply'), keys: key('reply') },
+        { label: _('chat.react'), keys: key('react') },
+        { label: _('chat.delete'), keys: key('remove') },
       ],
     },
   ];
@@ -49,6 +79,7 @@ export function useShortcutGroups(): ShortcutGroup[] {
 export function useKeyChoices(): KeyChoices {
   const { _ } = useLingui();
   const { chosen, record, reset } = useKeys();
+  const key = useKeyLabel();
   const labels: Record<KeyAction, string> = {
     quickSwitch: _('keys.quickSwitch'),
     searchHere: _('keys.searchHere'),
@@ -61,19 +92,25 @@ export function useKeyChoices(): KeyChoices {
     previousRegion: _('keys.previousRegion'),
     newChat: _('keys.newChat'),
     shortcuts: _('keys.sheet'),
+    reply: _('keys.replyTo'),
+    react: _('keys.reactTo'),
+    remove: _('keys.deleteIt'),
   };
   return {
     choices: keyActions.map((action): KeyChoice => ({
       id: action,
       label: labels[action],
-      keys: keyLabel(action, onMac, chosen),
+      keys: key(action),
       onPress: (event) => {
         const recorded = record(action, event);
         switch (recorded.type) {
           case 'taken':
             return { done: false, fault: _('shortcuts.taken', { action: labels[recorded.by] }) };
           case 'unusable':
-            return { done: false, fault: _('shortcuts.unusable') };
+            return {
+              done: false,
+              fault: isOnMessage(action) ? _('shortcuts.unusableOnMessage') : _('shortcuts.unusable'),
+            };
           case 'waiting':
             return { done: false };
           case 'chosen':

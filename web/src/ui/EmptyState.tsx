@@ -13,7 +13,7 @@ export function EmptyState({
   art?: ReactNode;
 }) {
   return (
-    <div className="flex flex-1 flex-col items-center justify-center gap-2 p-8 text-center">
+    <div className="flex flex-1 flex-col items-center justify-center-safe gap-2 p-8 text-center">
       {art && <div className="mb-3">{art}</div>}
       <h2 className="text-20 tracking-tight">{title}</h2>
       {children && <div className="max-w-95 text-balance text-text-2">{children}</div>}

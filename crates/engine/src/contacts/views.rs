@@ -77,20 +77,17 @@ fn list(db: Db<'_>, condition: &str) -> Outcome<Vec<Contact>> {
     )
 }
 
-/// Contacts whose name or handle starts with `text`, favourites first, then by name.
+/// Contacts of whom every word of `text` begins a word of the name or the handle, favourites first, then by name.
 pub(crate) fn matching(db: Db<'_>, text: &str) -> Outcome<ContactsView> {
     let wanted = text.trim().trim_start_matches('@').to_lowercase();
     let mut found: Vec<Contact> = list(db, "listed = 1 AND blocked = 0 AND request <> 'incoming'")?
         .into_iter()
         .filter(|contact| {
-            wanted.is_empty()
-                || contact.handle.starts_with(&wanted)
-                || contact
-                    .title()
-                    .to_lowercase()
-                    .split_whitespace()
-                    .any(|word| word.starts_with(&wanted))
-                || contact.title().to_lowercase().starts_with(&wanted)
+            let title = contact.title().to_lowercase();
+            wanted.split_whitespace().all(|word| {
+                contact.handle.starts_with(word)
+                    || title.split_whitespace().any(|part| part.starts_with(word))
+            })
         })
         .collect();
     found.sort_by_key(|contact| {

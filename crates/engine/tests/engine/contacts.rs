@@ -297,3 +297,40 @@ fn a_claimed_handle_counts_only_when_the_directory_agrees() {
     world.pass(10_000);
     assert_eq!(world.conversation(bob, found).handle, "mallory");
 }
+
+#[test]
+fn a_contact_is_found_by_the_beginnings_of_any_words_of_the_name() {
+    let mut world = World::new();
+    let (alice, bob) = (world.peer(false), world.peer(false));
+    world.sign_up(alice, "alice");
+    world.sign_up(bob, "bob.k");
+    let conversation = world.add(alice, "bob.k");
+    let nickname = Command::SetNickname {
+        contact_id: world.contact_of(alice, conversation),
+        nickname: "Robert Émile Kovač".to_owned(),
+    };
+    world.command(alice, nickname).unwrap();
+    let found = |text: &str| {
+        let query = Query::Contacts {
+            text: text.to_owned(),
+        };
+        match world.query(alice, query) {
+            View::Contacts(view) => view.contacts.len(),
+            other => panic!("{other:?}"),
+        }
+    };
+    for text in [
+        "",
+        "rob",
+        "robert ém",
+        "émile kov",
+        "kov ROB",
+        "@bob",
+        "@bob. kov",
+    ] {
+        assert_eq!(found(text), 1, "{text}");
+    }
+    for text in ["obert", "rob x", "kovačs", "bob.kk"] {
+        assert_eq!(found(text), 0, "{text}");
+    }
+}

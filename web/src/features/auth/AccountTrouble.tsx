@@ -20,7 +20,7 @@ export function AccountTrouble({ kind, onRead }: { kind: 'removed' | 'stale_copy
         <MonitorOff size={32} strokeWidth={1.5} aria-hidden className="mb-4 text-warning" />
         <h1 className="text-24 tracking-tight">{removed ? _('auth.removedTitle') : _('auth.staleTitle')}</h1>
         <p className="mt-2 text-text-2">{removed ? _('auth.removedText') : _('auth.staleText')}</p>
-        <div className="mt-6 flex flex-wrap gap-3">
+        <div className="mt-6 flex gap-3 max-md:flex-col md:flex-wrap">
           <Button size="lg" onClick={onRead}>
             {_('auth.readChats')}
           </Button>

@@ -48,7 +48,7 @@ export function BootFailed({ kind }: { kind: BootFailure }) {
         <h1 className="text-24 tracking-tight">{title}</h1>
         <p className="mt-2 text-text-2">{detail}</p>
         <p className="mt-2 text-text-2">{_('boot.nothingDeleted')}</p>
-        <div className="mt-6 flex flex-wrap gap-3">
+        <div className="mt-6 flex gap-3 max-md:flex-col md:flex-wrap">
           <Button size="lg" onClick={() => (reload ? location.reload() : void vault.retry())}>
             {reload ? _('boot.reload') : _('boot.tryAgain')}
           </Button>

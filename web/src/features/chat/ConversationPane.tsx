@@ -1,6 +1,6 @@
 import { useLingui } from '@lingui/react';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
-import { useNavigate, useSearchParams } from 'react-router';
+import { useLocation, useNavigate, useSearchParams } from 'react-router';
 import type { ConversationView } from '../../core/generated/ConversationView';
 import { useCommand, useFocus, useQuery } from '../../core/hooks';
 import type { ComposerHandle } from '../../ui/Composer';
@@ -12,13 +12,13 @@ import { DeleteDialog } from './DeleteDialog';
 import { Footer } from './Footer';
 import { InChatSearch } from './InChatSearch';
 import { MessageList } from './MessageList';
-import type { MessageActions } from './MessageRow';
+import type { MessageActions, MessageKeys } from './MessageRow';
 import { usePendingDeletes } from './pendingDeletes';
 import { useTimeline } from './useTimeline';
 
 export interface ChatSettings {
   enterSends: boolean;
-  singleKeys: boolean;
+  messageKeys: MessageKeys | null;
   typingIndicators: boolean;
 }
 
@@ -88,6 +88,7 @@ function OpenConversation({
   const [params] = useSearchParams();
   const at = params.get('at');
   const conversationId = view.conversation_id;
+  const { state } = useLocation() as { state: unknown };
   const timeline = useTimeline(conversationId, at);
   const { toMessage } = timeline;
   const [found, setFound] = useState(at);
@@ -105,6 +106,12 @@ function OpenConversation({
   const [unreadAtOpen, setUnreadAtOpen] = useState<{ from: string | null; count: number }>();
   if (!unreadAtOpen && !timeline.loading)
     setUnreadAtOpen({ from: timeline.firstUnread, count: timeline.unread });
+
+  // Whoever came by keyboard writes on; where the keyboard is on the screen it stays away until it is asked for.
+  useEffect(() => {
+    const wantsToWrite = typeof state === 'object' && state !== null && 'write' in state;
+    if (wantsToWrite && matchMedia('(pointer: fine)').matches) composer.current?.focus();
+  }, [state]);
 
   const canWrite = view.cannot_send === null && !view.blocked && view.request !== 'incoming';
 
@@ -228,7 +235,7 @@ function OpenConversation({
         found={found}
         written={written}
         canWrite={canWrite}
-        singleKeys={settings.singleKeys}
+        messageKeys={settings.messageKeys}
         unreadFrom={unreadAtOpen?.from ?? null}
         unreadCount={unreadAtOpen?.count ?? 0}
         actions={actions}

@@ -16,7 +16,7 @@ import { JumpButton } from '../../ui/JumpButton';
 import { Skeleton } from '../../ui/Skeleton';
 import { TypingDots } from '../../ui/TypingDots';
 import { useNow } from '../../ui/useNow';
-import { MessageRow, type MessageActions } from './MessageRow';
+import { MessageRow, type MessageActions, type MessageKeys } from './MessageRow';
 import { isBubble, toRows, type Row } from './timeline';
 import type { Timeline } from './useTimeline';
 
@@ -38,7 +38,7 @@ export function MessageList({
   found,
   written,
   canWrite,
-  singleKeys,
+  messageKeys,
   unreadFrom,
   unreadCount,
   actions,
@@ -52,7 +52,7 @@ export function MessageList({
   /** How many messages were written here since the conversation was opened. */
   written: number;
   canWrite: boolean;
-  singleKeys: boolean;
+  messageKeys: MessageKeys | null;
   /** The unread line stays where it was when the conversation was opened. */
   unreadFrom: string | null;
   unreadCount: number;
@@ -245,7 +245,7 @@ export function MessageList({
               found={row.item.message_id === found}
               unfolded={unfolded.has(row.item.message_id)}
               canWrite={canWrite}
-              singleKeys={singleKeys}
+              messageKeys={messageKeys}
               actions={actions}
               onFocusRow={setFocusedId}
               onUnfold={onUnfold}

@@ -5,7 +5,7 @@ import userEvent from '@testing-library/user-event';
 import { useState } from 'react';
 import { expect, it, vi } from 'vitest';
 import type { SendState } from '../../core/generated/SendState';
-import { MessageRow, type MessageActions } from './MessageRow';
+import { MessageRow, type MessageActions, type MessageKeys } from './MessageRow';
 
 function actions(): MessageActions {
   const nothing = () => vi.fn();
@@ -20,6 +20,11 @@ function actions(): MessageActions {
     open: nothing(),
   };
 }
+
+const keys: MessageKeys = {
+  actionOf: ({ key }) => (key === 'x' ? 'remove' : key === 'e' ? 'react' : undefined),
+  labels: { reply: 'R', react: 'E', remove: 'X' },
+};
 
 it.each<SendState>([{ type: 'failed', code: 'not_accepted' }, { type: 'not_delivered' }])(
   'a message that is $type can be tried again and deleted',
@@ -44,7 +49,7 @@ it.each<SendState>([{ type: 'failed', code: 'not_accepted' }, { type: 'not_deliv
           found={false}
           unfolded={false}
           canWrite
-          singleKeys
+          messageKeys={keys}
           actions={acts}
           onFocusRow={() => {}}
           onUnfold={() => {}}
@@ -55,7 +60,16 @@ it.each<SendState>([{ type: 'failed', code: 'not_accepted' }, { type: 'not_deliv
     expect(acts.retry).toHaveBeenCalledExactlyOnceWith('m');
     screen.getByRole('article').focus();
     await userEvent.keyboard('{Delete}');
+    expect(acts.remove).not.toHaveBeenCalled();
+    await userEvent.keyboard('x');
     expect(acts.remove).toHaveBeenCalledExactlyOnceWith('m');
+    for (const end of ['{Escape}', '{Enter}']) {
+      await userEvent.keyboard('e');
+      expect(document.activeElement?.getAttribute('aria-label')).toMatch(/^React with/);
+      await userEvent.keyboard(end);
+      expect(document.activeElement, 'the focus comes back').toBe(screen.getByRole('article'));
+    }
+    expect(acts.react).toHaveBeenCalledTimes(1);
   },
 );
 
@@ -81,7 +95,7 @@ it('a long message is folded, and unfolded by keyboard', async () => {
         found={false}
         unfolded={unfolded}
         canWrite
-        singleKeys
+        messageKeys={keys}
         actions={actions()}
         onFocusRow={() => {}}
         onUnfold={(_id, whole) => setUnfolded(whole)}

@@ -1,6 +1,6 @@
 import { useLingui } from '@lingui/react';
 import { Copy, Ellipsis, Info, Pencil, Reply, RotateCw, SmilePlus, Trash2 } from 'lucide-react';
-import { memo, useState } from 'react';
+import { memo, useRef, useState, type KeyboardEvent } from 'react';
 import { Bubble, FailedLine, HealingRow, Tombstone } from '../../ui/Bubble';
 import { classes } from '../../ui/classes';
 import { useTickWord } from '../../ui/DeliveryTicks';
@@ -25,6 +25,11 @@ export interface MessageActions {
   open: (id: string) => void;
 }
 
+export interface MessageKeys {
+  actionOf: (event: { key: string; code: string }) => 'reply' | 'react' | 'remove' | undefined;
+  labels: Record<'reply' | 'react' | 'remove', string>;
+}
+
 interface MessageRowProps {
   row: Row;
   name: string;
@@ -35,8 +40,8 @@ interface MessageRowProps {
   /** A long text is shown whole. */
   unfolded: boolean;
   canWrite: boolean;
-  /** R, E and Delete act on the focused message. */
-  singleKeys: boolean;
+  /** What single keys do to the focused message, unless they are switched off. */
+  messageKeys: MessageKeys | null;
   actions: MessageActions;
   onFocusRow: (id: string) => void;
   onUnfold: (id: string, unfolded: boolean) => void;
@@ -60,7 +65,7 @@ function DrawnRow({
   found,
   unfolded,
   canWrite,
-  singleKeys,
+  messageKeys,
   actions,
   onFocusRow,
   onUnfold,
@@ -69,6 +74,7 @@ function DrawnRow({
   const bodyText = useBodyText(name);
   const tickWord = useTickWord();
   const refusalText = useRefusalText();
+  const article = useRef<HTMLDivElement>(null);
   const [over, setOver] = useState(false);
   const [entered, setEntered] = useState(false);
   const [menuOpen, setMenuOpen] = useState(false);
@@ -87,14 +93,14 @@ function DrawnRow({
   const written = isBubble(item);
   const withTools = item.body.type !== 'system' && (over || menuOpen || entered || reacting);
 
-  const keyAction = (key: string): (() => void) | undefined => {
+  const keyAction = (event: KeyboardEvent): (() => void) | undefined => {
     if (item.body.type === 'system') return undefined;
-    if (key === 'Enter' || key === ' ') return () => setMenuOpen(true);
-    if (!singleKeys) return undefined;
-    if (key === 'Delete') return () => actions.remove(id);
+    if (event.key === 'Enter' || event.key === ' ') return () => setMenuOpen(true);
+    const action = messageKeys?.actionOf(event);
+    if (action === 'remove') return () => actions.remove(id);
     if (!written || !canWrite) return undefined;
-    if (key.toLowerCase() === 'r') return () => actions.reply(id);
-    if (key.toLowerCase() === 'e') return () => setReacting(true);
+    if (action === 'reply') return () => actions.reply(id);
+    if (action === 'react') return () => setReacting(true);
     return undefined;
   };
 
@@ -103,6 +109,7 @@ function DrawnRow({
       {row.dayStarts && <DaySeparator>{day}</DaySeparator>}
       {row.unreadStarts && <UnreadLine>{_('chat.newMessages', { count: unread })}</UnreadLine>}
       <div
+        ref={article}
         role="article"
         aria-label={label}
         data-message={id}
@@ -123,7 +130,7 @@ function DrawnRow({
         }}
         onKeyDown={(event) => {
           if (event.target !== event.currentTarget || event.ctrlKey || event.metaKey || event.altKey) return;
-          const act = keyAction(event.key);
+          const act = keyAction(event);
           if (!act) return;
           event.preventDefault();
           act();
@@ -156,8 +163,10 @@ function DrawnRow({
                   actions={actions}
                   menuOpen={menuOpen}
                   setMenuOpen={setMenuOpen}
+                  labels={messageKeys?.labels}
                   reacting={reacting}
                   setReacting={setReacting}
+                  onReacted={() => article.current?.focus({ preventScroll: true })}
                 />
               )}
             </div>
@@ -253,16 +262,21 @@ function Tools({
   actions,
   menuOpen,
   setMenuOpen,
+  labels,
   reacting,
   setReacting,
+  onReacted,
 }: {
   row: Row;
   canWrite: boolean;
   actions: MessageActions;
   menuOpen: boolean;
   setMenuOpen: (open: boolean) => void;
+  labels: MessageKeys['labels'] | undefined;
   reacting: boolean;
   setReacting: (open: boolean) => void;
+  /** The choice of reactions goes away and gives back the focus. */
+  onReacted: () => void;
 }) {
   const { _ } = useLingui();
   const { item } = row;
@@ -272,12 +286,18 @@ function Tools({
   const entries: MenuEntry[] = [];
   if (written && canWrite)
     entries.push(
-      { id: 'reply', label: _('chat.reply'), icon: Reply, shortcut: 'R', onAction: () => actions.reply(id) },
+      {
+        id: 'reply',
+        label: _('chat.reply'),
+        icon: Reply,
+        shortcut: labels?.reply,
+        onAction: () => actions.reply(id),
+      },
       {
         id: 'react',
         label: _('chat.react'),
         icon: SmilePlus,
-        shortcut: 'E',
+        shortcut: labels?.react,
         onAction: () => setReacting(true),
       },
     );
@@ -298,7 +318,7 @@ function Tools({
       id: 'delete',
       label: _('chat.delete'),
       icon: Trash2,
-      shortcut: 'Del',
+      shortcut: labels?.remove,
       danger: true,
       separated: true,
       onAction: () => actions.remove(id),
@@ -316,9 +336,11 @@ function Tools({
       {reacting ? (
         <QuickReactions
           onPick={(emoji) => {
+            onReacted();
             setReacting(false);
             actions.react(id, emoji);
           }}
+          onCancel={onReacted}
           onClose={() => setReacting(false)}
         />
       ) : (
@@ -354,7 +376,15 @@ function Tools({
   );
 }
 
-function QuickReactions({ onPick, onClose }: { onPick: (emoji: string) => void; onClose: () => void }) {
+function QuickReactions({
+  onPick,
+  onCancel,
+  onClose,
+}: {
+  onPick: (emoji: string) => void;
+  onCancel: () => void;
+  onClose: () => void;
+}) {
   const { _ } = useLingui();
   return (
     <div
@@ -363,7 +393,9 @@ function QuickReactions({ onPick, onClose }: { onPick: (emoji: string) => void; 
       className="flex"
       onKeyDown={(event) => {
         event.stopPropagation();
-        if (event.key === 'Escape') onClose();
+        if (event.key !== 'Escape') return;
+        onCancel();
+        onClose();
       }}
       onBlur={(event) => {
         if (!event.currentTarget.contains(event.relatedTarget)) onClose();

@@ -45,7 +45,7 @@ export function ChatSwitcher({ open, onClose }: { open: boolean; onClose: () => 
       items={found.slice(0, SHOWN_MAX)}
       onChoose={(path) => {
         close();
-        void navigate(path);
+        void navigate(path, { state: { write: true } });
       }}
     />
   );

@@ -68,7 +68,8 @@ export function AddContactPage({
       return;
     }
     onInviteUsed();
-    if (result.reply.type === 'conversation') void navigate(`/chats/${result.reply.conversation_id}`);
+    if (result.reply.type === 'conversation')
+      void navigate(`/chats/${result.reply.conversation_id}`, { state: { write: true } });
   };
 
   // Someone opened a link: that click was the decision, so the contact is looked up at once.

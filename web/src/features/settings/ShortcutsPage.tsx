@@ -51,7 +51,7 @@ export function ShortcutsPage({
                 )
               }
             >
-              <span className="flex items-center gap-3">
+              <span className="ms-auto flex items-center gap-3">
                 <Kbd keys={choice.keys} />
                 <Button
                   variant="outline"
