@@ -43,7 +43,14 @@ export async function ruin(browser: Browser, kind: Ruin): Promise<void> {
       return;
     case 'full':
       await limitStorage(page, browser.address);
-      break;
+      // What is there can be read; the first thing that has to be written tells.
+      await page.goto(browser.address);
+      await page.evaluate(() => (location.hash = '#/settings/profile'));
+      await page.getByLabel(text('settings.displayName')).fill('Heidi');
+      await page.getByRole('button', { name: text('ui.save') }).click();
+      await expect(page.getByText(text('refusal.storageFull'))).toBeVisible();
+      await page.evaluate(() => (location.hash = '#/'));
+      return;
     case 'crashed':
       await page.route(MODULE, (route) => route.abort());
       break;

@@ -10,7 +10,7 @@ const ruins: Record<Ruin, string> = {
   key_missing: 'boot.keyMissingTitle',
   wrong_key: 'boot.wrongKeyTitle',
   corrupt: 'boot.corruptTitle',
-  full: 'boot.fullTitle',
+  full: 'storage.full',
   crashed: 'boot.crashedTitle',
   evicted: 'boot.evictedTitle',
 };
