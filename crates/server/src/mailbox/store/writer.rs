@@ -383,6 +383,7 @@ impl MailboxStore for SqliteStore {
 mod tests {
     use super::*;
     use crate::platform::Secrets;
+    use crate::platform::db::sqlite::durability;
 
     /// Acknowledged means on the disk: with less than this a commit returns before its fsync.
     #[tokio::test]
@@ -395,18 +396,8 @@ mod tests {
             Arc::new(Hub::default()),
         )
         .expect("a store");
-        let settings = store.write(|mailboxes| {
-            let db = mailboxes.connection();
-            let journal_mode: String = db
-                .query_row("PRAGMA journal_mode", [], |row| row.get(0))
-                .map_err(refused)?;
-            let synchronous: i64 = db
-                .query_row("PRAGMA synchronous", [], |row| row.get(0))
-                .map_err(refused)?;
-            Ok((journal_mode, synchronous))
-        });
-        let (journal_mode, synchronous) = settings.await.expect("settings");
-        assert_eq!(journal_mode, "wal");
-        assert!(synchronous >= 2, "synchronous={synchronous}");
+        let settings = store.write(|mailboxes| Ok(durability(mailboxes.connection())?));
+        let settings = settings.await.expect("settings");
+        assert_eq!(settings, "journal_mode=wal, synchronous=2");
     }
 }
