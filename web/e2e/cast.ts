@@ -2,7 +2,7 @@
  * The people of the screens, with data made through the product, and the way to each screen.
  * Knows addresses and what must be readable; the screens themselves stand in screens.ts and trouble.ts.
  */
-import { expect, type Page } from '@playwright/test';
+import { expect, type Locator, type Page } from '@playwright/test';
 import { Person, acquainted } from './person';
 import { text } from './texts';
 import type { World } from './world';
@@ -30,6 +30,8 @@ export interface Screen {
   arrange?: (page: Page, cast: Cast) => Promise<void>;
   /** What must be readable before the picture is taken. */
   shows: (facts: Facts) => string;
+  /** It is a dialog over another screen, which shows the same words without it. */
+  dialog?: true;
 }
 
 const settingsDetours = [
@@ -137,7 +139,7 @@ export class Cast {
     if (screen.path) {
       const { page } = person;
       await page.keyboard.press('Escape');
-      await expect(page.getByRole('dialog').or(page.getByRole('alertdialog'))).toHaveCount(0);
+      await expect(dialogs(page)).toHaveCount(0);
       const path = screen.path(this.facts);
       // Through another screen, waited for, so that nothing of the one before is left open.
       const detour = detours[screen.who]?.find((one) => one.path !== path);
@@ -146,14 +148,29 @@ export class Cast {
         await expect(page.getByText(text(detour.shows)).filter({ visible: true }).first()).toBeVisible();
       }
       await page.evaluate((hash) => (location.hash = hash), `#${path}`);
+      // What is opened before the address was followed is closed by it.
+      if (detour)
+        await expect(page.getByRole('heading', { name: text(detour.shows), exact: true })).toHaveCount(0);
     }
     await screen.arrange?.(person.page, this);
     // The person may have got another page.
     const { page } = person;
-    await expect(page.getByText(screen.shows(this.facts)).filter({ visible: true }).first()).toBeVisible();
-    await page.evaluate(settled);
+    await this.check(screen, page);
     return page;
   }
+
+  /** Waits for what moves, and requires that the page shows the screen then. */
+  async check(screen: Screen, page: Page): Promise<void> {
+    const words = page.getByText(screen.shows(this.facts)).filter({ visible: true }).first();
+    await expect(words).toBeVisible();
+    if (screen.dialog) await expect(dialogs(page)).toHaveCount(1);
+    await page.evaluate(settled);
+    if (screen.dialog) await expect(dialogs(page)).toHaveCount(1);
+  }
+}
+
+function dialogs(page: Page): Locator {
+  return page.getByRole('dialog').or(page.getByRole('alertdialog'));
 }
 
 export function isShown(page: Page, id: string): Promise<boolean> {
@@ -161,7 +178,7 @@ export function isShown(page: Page, id: string): Promise<boolean> {
 }
 
 /** In the page: waits for what moves in, so that colours are final. Typing dots never end and are left alone. */
-export async function settled(): Promise<void> {
+async function settled(): Promise<void> {
   const ending = document
     .getAnimations()
     .filter((one) => one.effect?.getComputedTiming().iterations !== Infinity);

@@ -1,7 +1,7 @@
 /** Pictures of every screen x {1280, 390, 320} x {light, dark}, with real data: `npm run shots`. */
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { Cast, settled } from './cast';
+import { Cast } from './cast';
 import { lastScreens, missingRoutes, screens } from './screens';
 import { expect, test } from './world';
 
@@ -31,7 +31,7 @@ test('screenshots of every screen and state', async ({ world }) => {
           await page.emulateMedia({ colorScheme: scheme, reducedMotion: 'reduce' });
           // The page hears of the scheme a moment later, and colours move to it.
           await expect(page.locator('html')).toHaveAttribute('data-theme', scheme);
-          await page.evaluate(settled);
+          await cast.check(screen, page);
           await page.screenshot({
             path: join(FOLDER, `${screen.name}-${width}-${scheme}.png`),
             animations: 'disabled',
