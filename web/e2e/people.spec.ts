@@ -59,6 +59,20 @@ test('three browsers and a command line write to each other, both ways', async (
       ]);
     }
   });
+  await test.step('a draft waits where it was begun', async () => {
+    await alice.goHome();
+    await alice.openChat('bob');
+    await alice.composer.fill('half a thought');
+    await alice.goHome();
+    await alice.openChat('carol');
+    await expect(alice.composer).toHaveValue('');
+    await alice.goHome();
+    await alice.openChat('bob');
+    await expect(alice.composer).toHaveValue('half a thought');
+    await alice.page.reload();
+    await expect(alice.composer).toHaveValue('half a thought');
+    await alice.composer.fill('');
+  });
   await test.step('nothing went to the wrong person', async () => {
     for (const [from, to] of pairs) {
       for (const [reader, other] of [

@@ -200,8 +200,11 @@ pub(crate) fn set_draft(cx: &mut Cx<'_>, id: &ConversationId, text: &str) -> Out
         "UPDATE conversations_list SET draft = ?2 WHERE conversation_id = ?1",
         params![id.as_bytes(), text],
     )?;
-    // The writer's own screen holds the text already; only the chat list shows that there is a draft.
     cx.changed(Topic::Chats);
+    // Whoever comes back to the conversation finds what was kept.
+    cx.changed(Topic::Conversation {
+        conversation_id: *id,
+    });
     Ok(Answer::Now(Reply::Done))
 }
 

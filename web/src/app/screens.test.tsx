@@ -226,6 +226,22 @@ describe('signed in', () => {
     expect(await screen.findByRole('heading', { name: 'Contact info' })).toBeTruthy();
   });
 
+  it('shows a draft that is told after the conversation was opened, and never over what is written', async () => {
+    let draft = '';
+    const { changed } = open('/chats/mara', {
+      revise: (view) => (view.type === 'conversation' ? { ...view, draft } : view),
+    });
+    const field = await screen.findByRole<HTMLTextAreaElement>('textbox', { name: 'Message Mara' });
+    expect(field.value).toBe('');
+    draft = 'half a thought';
+    act(changed);
+    expect(field.value).toBe('half a thought');
+    await userEvent.type(field, ' more');
+    draft = 'half';
+    act(changed);
+    expect(field.value).toBe('half a thought more');
+  });
+
   it('sends what was written and clears the field', async () => {
     const { commands } = open('/chats/mara');
     const field = await screen.findByRole('textbox', { name: 'Message Mara' });

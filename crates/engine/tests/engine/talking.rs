@@ -2,6 +2,7 @@
 
 use crate::world::World;
 use securechat_engine::api::*;
+use securechat_engine::shell::{Input, Output, Topic};
 
 #[test]
 fn the_relay_sees_no_word_and_no_name() {
@@ -33,6 +34,34 @@ fn the_relay_sees_no_word_and_no_name() {
     );
     for canary in ["canary", "correct horse", "hello bob"] {
         assert!(!world.relay.contains(canary.as_bytes()), "{canary}");
+    }
+}
+
+/// A view of the conversation that was read before would lose the draft at the next key.
+#[test]
+fn a_kept_draft_is_told_to_the_list_and_to_the_conversation() {
+    let mut world = World::new();
+    let (alice, _bob, conversation) = world.friends(false);
+    let draft = Input::Command {
+        command_id: 900,
+        command: Command::SetDraft {
+            conversation_id: conversation,
+            text: "half a thought".into(),
+        },
+    };
+    let engine = world.peers[alice].engine.as_mut().unwrap();
+    let outputs = engine.handle(draft, world.now).unwrap();
+    let told = |topic: &Topic| {
+        let said = |output: &Output| matches!(output, Output::Changed { topic: said } if said == topic);
+        outputs.0.iter().any(said)
+    };
+    for topic in [
+        Topic::Chats,
+        Topic::Conversation {
+            conversation_id: conversation,
+        },
+    ] {
+        assert!(told(&topic), "{topic:?}");
     }
 }
 

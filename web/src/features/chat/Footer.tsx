@@ -137,13 +137,21 @@ function Writer({ view, settings, task, composerRef, onTaskDone, onEditLast, onS
   const id = view.conversation_id;
   const editing = task?.kind === 'edit';
   const [text, setText] = useState(editing ? task.text : view.draft);
-  const saveDraft = useDraft(id, view.draft);
+  // The view may be of a moment before the draft was kept: until a key is pressed the field follows it.
+  const [draft, setDraft] = useState(view.draft);
+  const [untouched, setUntouched] = useState(true);
+  if (view.draft !== draft) {
+    setDraft(view.draft);
+    if (!editing && untouched) setText(view.draft);
+  }
+  const saveDraft = useDraft(id, untouched ? view.draft : undefined);
   const { tell: tellTyping, forget: forgetTyping } = useTyping(
     id,
     settings.typingIndicators && view.request === 'none',
   );
 
   const change = (next: string) => {
+    setUntouched(false);
     setText(next);
     if (!editing) saveDraft(next);
     tellTyping(next !== '');
@@ -157,6 +165,7 @@ function Writer({ view, settings, task, composerRef, onTaskDone, onEditLast, onS
         void onRun({ type: 'edit_message', message_id: task.messageId, text: written });
       return;
     }
+    setUntouched(false);
     // The message says by itself that typing ended; another word ahead of it would only keep it waiting.
     forgetTyping();
     setText('');
@@ -193,11 +202,20 @@ function Writer({ view, settings, task, composerRef, onTaskDone, onEditLast, onS
   );
 }
 
-/** Keeps the draft in the engine a moment after the last key, and when the conversation is left. */
-function useDraft(conversationId: string, kept: string): (text: string, atOnce?: boolean) => void {
+/**
+ * Keeps the draft in the engine a moment after the last key, and when the conversation is left. `kept` is what the engine
+ * holds, as long as nobody writes here.
+ */
+function useDraft(
+  conversationId: string,
+  kept: string | undefined,
+): (text: string, atOnce?: boolean) => void {
   const command = useCommand();
   const waiting = useRef<{ text: string; timer: ReturnType<typeof setTimeout> }>(undefined);
   const last = useRef(kept);
+  useEffect(() => {
+    if (kept !== undefined) last.current = kept;
+  }, [kept]);
   const save = useRef<(text: string) => void>(() => {});
   useEffect(() => {
     save.current = (text) => {
