@@ -52,7 +52,8 @@ fn a_kept_draft_is_told_to_the_list_and_to_the_conversation() {
     let engine = world.peers[alice].engine.as_mut().unwrap();
     let outputs = engine.handle(draft, world.now).unwrap();
     let told = |topic: &Topic| {
-        let said = |output: &Output| matches!(output, Output::Changed { topic: said } if said == topic);
+        let said =
+            |output: &Output| matches!(output, Output::Changed { topic: said } if said == topic);
         outputs.0.iter().any(said)
     };
     for topic in [

@@ -16,7 +16,7 @@ use tracing_subscriber::filter::LevelFilter;
 /// Variables by name: the process's own first, then those of a `.env` file in the working folder.
 pub struct Environment {
     variables: BTreeMap<String, String>,
-    /// Lines of the file that are no settings; among the problems of [`config`].
+    /// Lines of the file that are no settings; among the problems of [`config`], and [`storage`] refuses them.
     unread: Problems,
 }
 
@@ -76,8 +76,20 @@ fn line_of_file(line: &str) -> Result<Option<(String, String)>> {
     }
     let (name, value) = line.split_once('=').context("no NAME=value")?;
     let name = name.trim();
-    let name = name.strip_prefix("export ").unwrap_or(name).trim();
+    let exported = name.strip_prefix("export");
+    let name = match exported.filter(|rest| rest.starts_with(char::is_whitespace)) {
+        Some(rest) => rest.trim(),
+        None => name,
+    };
+    if !is_name(name) {
+        bail!("no NAME=value: a name has letters, digits and _, and does not begin with a digit");
+    }
     Ok(Some((name.to_owned(), value_of_line(value)?.to_owned())))
+}
+
+fn is_name(text: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    !text.is_empty() && text.chars().all(is_part) && !text.starts_with(|c: char| c.is_ascii_digit())
 }
 
 /// What stands between quotes, as it stands there; without quotes, what stands before a `#` with a space in front of it.
@@ -120,8 +132,18 @@ impl Problems {
     }
 }
 
-/// Where the server keeps what it keeps: PostgreSQL when DATABASE_URL says so, else files in `data`.
+/// Where the server keeps what it keeps.
+///
+/// # Errors
+/// Also when a line of `.env` cannot be read: it may be the one that says where, and a command would then work on another
+/// database than its owner means.
 pub fn storage(environment: &Environment, data: &Path) -> Result<Storage> {
+    environment.unread.clone().or(())?;
+    storage_of(environment, data)
+}
+
+/// PostgreSQL when DATABASE_URL says so, else files in `data`.
+fn storage_of(environment: &Environment, data: &Path) -> Result<Storage> {
     match environment.get("DATABASE_URL") {
         None => Ok(Storage::Files(data.to_owned())),
         Some(url) if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
@@ -153,7 +175,7 @@ pub fn config(environment: &Environment, data: &Path) -> Result<Config, Problems
             .take(64)
             .collect(),
         storage: problems
-            .note(storage(environment, data))
+            .note(storage_of(environment, data))
             .unwrap_or(Storage::Memory),
         sign_up_open: problems.note(sign_up_open(environment)).unwrap_or(false),
         cors_origins: cors_origins(environment)
@@ -383,6 +405,46 @@ mod tests {
                 ".env, line 4: something stands behind the closing quote",
             ]
         );
+    }
+
+    #[test]
+    fn no_command_works_on_a_database_while_a_line_is_unread() {
+        for file in [
+            "DATABASE_URL=\"postgres://u:p@h/d\n",
+            "DATABASE_URL postgres://u:p@h/d\n",
+            "DATABASE URL=postgres://u:p@h/d\n",
+        ] {
+            let refused = storage(&Environment::of_file(file), Path::new("data")).expect_err(file);
+            let told = refused.to_string();
+            assert!(told.starts_with(".env, line 1: "), "{told}");
+            assert!(!told.contains("u:p"), "{told}");
+        }
+        let read = Environment::of_file("export\tDATABASE_URL=postgres://u:p@h/d\n");
+        let found = storage(&read, Path::new("data")).expect("a storage");
+        assert_eq!(found, Storage::Postgres("postgres://u:p@h/d".into()));
+    }
+
+    #[test]
+    fn a_name_that_no_setting_has_is_told() {
+        for line in [
+            "SIGN UP=closed",
+            "=x",
+            "export =x",
+            "SIGN-UP=closed",
+            "2ND=x",
+            "SIGN_ÜP=x",
+        ] {
+            let refused = line_of_file(line).expect_err(line).to_string();
+            assert!(refused.starts_with("no NAME=value"), "{refused}");
+        }
+        for line in [
+            "export\tSIGN_UP=closed",
+            "export  SIGN_UP = closed",
+            "SIGN_UP=closed",
+        ] {
+            let read = line_of_file(line).expect(line);
+            assert_eq!(read, Some(("SIGN_UP".into(), "closed".into())), "{line}");
+        }
     }
 
     #[test]

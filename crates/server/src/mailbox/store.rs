@@ -27,10 +27,9 @@ use crate::platform::db::{self, RoomMigrations};
 pub const MIGRATIONS: RoomMigrations = migrations!("mailbox", 1 => "0001_mailbox");
 
 /// The tables of mailbox.db: on SQLite remembered submits gather in a table of their own before they are sorted.
-pub const SQLITE_MIGRATIONS: &[RoomMigrations] = &[
-    MIGRATIONS,
-    migrations!("mailbox_recent", 1 => "0001_recent"),
-];
+/// A step of the same room, so that a former server, which knows nothing of that table, refuses the file.
+pub const SQLITE_MIGRATIONS: &[RoomMigrations] =
+    &[migrations!("mailbox", 1 => "0001_mailbox", 2 => "0002_recent_sqlite")];
 
 /// What went wrong in storage; nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -6,10 +6,10 @@ use securechat_proto::limits::{DAY_MS, SUBMITS_REMEMBERED};
 use securechat_proto::wire::socket::{Accepted, Outcome};
 use securechat_proto::{DeviceId, SubmitId, Timestamp};
 use securechat_server::mailbox::Bounds;
-use securechat_server::mailbox::store::SQLITE_MIGRATIONS;
 use securechat_server::mailbox::store::sqlite::{SqliteMailboxes, open};
+use securechat_server::mailbox::store::{MIGRATIONS, SQLITE_MIGRATIONS};
 use securechat_server::mailbox::submit::Submit;
-use securechat_server::platform::db::sqlite::migrate_up;
+use securechat_server::platform::db::sqlite::{migrate_down, migrate_up};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -356,17 +356,20 @@ fn a_slice_that_cannot_be_moved_stands_in_nobodys_way() {
         {
             failed += 1;
             // As the writer does with a batch that failed.
-            story
-                .store
-                .append_batch(std::slice::from_ref(&submit), &[])
-                .expect("taken alone");
+            story.store.append_alone(&submit).expect("taken alone");
         }
         story.empty(EMPTIED);
     }
     assert!(failed > 10, "{failed}");
+    // A batch that failed is taken one by one however long it is.
+    for _ in 0..300 {
+        let submit = story.fresh();
+        story.store.append_alone(&submit).expect("taken alone");
+        story.empty(EMPTIED);
+    }
     assert_eq!(
         count(&story.store, "SELECT count(*) FROM mailbox_submit_recent"),
-        600
+        900
     );
     story
         .store
@@ -379,6 +382,95 @@ fn a_slice_that_cannot_be_moved_stands_in_nobodys_way() {
         story.empty(EMPTIED);
     }
     assert!(count(&story.store, "SELECT count(*) FROM mailbox_submit_recent") < 2 * 256 + 16);
+}
+
+#[test]
+fn what_is_past_its_term_goes_in_whatever_order_it_was_sorted() {
+    let mut story = Story::new(13, 1000);
+    // Devices in turn: sorted, each generation stands by device, with the whole time of it in every slice.
+    for day in 0..100 {
+        story.now = Timestamp(START.0 + day * DAY_MS);
+        let batch: Vec<_> = (0..60).map(|_| story.fresh()).collect();
+        story.append(&batch);
+        story.empty(EMPTIED);
+        story.empty(FILLED);
+        story.store.expire(story.now).expect("sweeps");
+        let due = format!("WHERE expires_at_ms <= {}", story.now.0);
+        for table in ["mailbox_submit", "mailbox_submit_recent"] {
+            let sql = format!("SELECT count(*) FROM {table} {due}");
+            assert_eq!(count(&story.store, &sql), 0, "{table} on day {day}");
+        }
+    }
+}
+
+#[test]
+fn a_sweep_looks_at_a_part_of_many_sorted_submits_and_goes_round() {
+    const EACH_SWEEP: usize = 20_000;
+    let mut story = Story::new(15, 1000);
+    // Every other one is due, first the even rows and a day later the odd ones.
+    let fill = format!(
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 50000) \
+         INSERT INTO mailbox_submit SELECT randomblob(16), randomblob(16), x'', i, {} + {DAY_MS} * (i % 2), x'', x'', x'' FROM n",
+        START.0
+    );
+    let db = story.store.connection();
+    db.execute_batch(&fill).expect("rows");
+    let all = "SELECT count(*) FROM mailbox_submit";
+    for left in [50_000 - EACH_SWEEP / 2, 50_000 - EACH_SWEEP, 25_000] {
+        story.store.expire(START).expect("sweeps");
+        assert_eq!(count(&story.store, all), left);
+    }
+    for left in [25_000 - EACH_SWEEP, 0] {
+        let next_day = Timestamp(START.0 + DAY_MS);
+        story.store.expire(next_day).expect("sweeps");
+        assert_eq!(count(&story.store, all), left);
+    }
+}
+
+/// It would not see what is remembered in the table it does not know. Taken back, the step leaves all to it.
+#[test]
+fn a_former_server_refuses_the_file_until_the_step_is_taken_back() {
+    for submits in [30, 45, 57] {
+        let mut story = Story::new(17, 20);
+        for _ in 0..submits {
+            let batch = [story.fresh()];
+            story.submit_new(&batch);
+            story.empty(EMPTIED);
+        }
+        let path = story.folder.path().join("mailbox.db");
+        story.store = opened(story.folder.path().join("other.db"), story.bounds);
+        let mut file = rusqlite::Connection::open(&path).expect("opens");
+        let refused = migrate_up(&mut file, &[MIGRATIONS]).expect_err("a newer file");
+        assert!(refused.to_string().contains("newer version"), "{refused}");
+
+        migrate_down(&mut file, SQLITE_MIGRATIONS).expect("goes down");
+        migrate_up(&mut file, &[MIGRATIONS]).expect("a file of its own");
+        let rows = file.query_row("SELECT count(*) FROM mailbox_submit", [], |row| row.get(0));
+        assert_eq!(rows, Ok(i64::from(submits)));
+        drop(file);
+
+        story.restart();
+        story.is_as_told();
+        let keys: Vec<_> = story.remembered.keys().copied().collect();
+        keys.into_iter().for_each(|key| story.repeat(key));
+    }
+}
+
+#[test]
+fn what_stands_in_the_index_already_keeps_nothing_from_moving() {
+    let mut story = Story::new(19, 20);
+    let batch = [story.fresh()];
+    story.append(&batch);
+    let copy = "INSERT INTO mailbox_submit SELECT device_id, submit_id, digest, number, expires_at_ms, answer, counter, \
+         counter_signature FROM mailbox_submit_recent";
+    story.store.connection().execute_batch(copy).expect("a row");
+    for _ in 0..200 {
+        let batch = [story.fresh()];
+        story.append(&batch);
+        story.empty(EMPTIED);
+    }
+    let recent = count(&story.store, "SELECT count(*) FROM mailbox_submit_recent");
+    assert!(recent < 2 * 20 + 16, "{recent}");
 }
 
 #[test]

@@ -31,6 +31,8 @@ pub struct SqliteMailboxes {
     connection: Connection,
     memory: Memory,
     recent: Recent,
+    /// Row of `mailbox_submit` up to which the sweep has looked in this round.
+    sorted_swept: i64,
     bounds: Bounds,
     pseudonyms: Pseudonyms,
     last_accepted: Timestamp,
@@ -65,6 +67,7 @@ impl SqliteMailboxes {
             connection,
             memory: Memory::default(),
             recent: Recent::default(),
+            sorted_swept: 0,
             bounds,
             pseudonyms,
             last_accepted: Timestamp(0),
@@ -90,6 +93,14 @@ impl SqliteMailboxes {
             batch.sort_remembered()?;
             Ok(appended)
         })
+    }
+
+    /// One submit of a batch that failed. Sorts nothing, so that it fails for nothing but itself.
+    ///
+    /// # Errors
+    /// Nothing was changed.
+    pub fn append_alone(&mut self, submit: &Submit) -> Result<Appended> {
+        self.write(|batch| batch.append(submit))
     }
 
     /// See [`super::MailboxStore::expire`]. Empties the log too: ciphertext that was deleted stands there until then.
@@ -228,6 +239,7 @@ impl SqliteMailboxes {
                     hot: Hot::default(),
                     memory: &mut self.memory,
                     recent: &mut self.recent,
+                    sorted_swept: &mut self.sorted_swept,
                     bounds: &self.bounds,
                     pseudonyms: &self.pseudonyms,
                     last_accepted: &mut self.last_accepted,
@@ -264,6 +276,7 @@ struct Batch<'a> {
     hot: Hot<'a>,
     memory: &'a mut Memory,
     recent: &'a mut Recent,
+    sorted_swept: &'a mut i64,
     bounds: &'a Bounds,
     pseudonyms: &'a Pseudonyms,
     last_accepted: &'a mut Timestamp,

@@ -282,9 +282,7 @@ fn commit(
         Err(error) => {
             tracing::error!(%error, mailbox.submits = submits.len(), "mailbox batch failed");
             for (submit, replies) in submits.iter().zip(replies) {
-                let appended = mailboxes.append_batch(std::slice::from_ref(submit), &[]);
-                let one = appended.and_then(|mut one| one.pop().ok_or(StoreError::Unavailable));
-                tell(hub, submit, &replies, one);
+                tell(hub, submit, &replies, mailboxes.append_alone(submit));
             }
             Err(error)
         }

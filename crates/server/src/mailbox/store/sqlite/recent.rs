@@ -29,9 +29,11 @@ const FIND: &str = "SELECT rowid FROM mailbox_submit WHERE device_id = ?1 AND su
 const APPEND: &str = "INSERT INTO mailbox_submit_recent (place, device_id, submit_id, digest, number, expires_at_ms, \
      answer, counter, counter_signature) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
 
+/// A row that stands in the index already is the newer one (a former server on the same file put it there), and must
+/// never keep the others from moving.
 const MOVE: &str = "INSERT INTO mailbox_submit (device_id, submit_id, digest, number, expires_at_ms, answer, counter, \
      counter_signature) SELECT device_id, submit_id, digest, number, expires_at_ms, answer, counter, \
-     counter_signature FROM mailbox_submit_recent WHERE place = ?1";
+     counter_signature FROM mailbox_submit_recent WHERE place = ?1 ON CONFLICT DO NOTHING";
 
 /// The row that remembers a submit.
 #[derive(Clone, Copy)]

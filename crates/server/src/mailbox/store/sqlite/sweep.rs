@@ -11,13 +11,17 @@ use crate::mailbox::store::{Result, Swept};
 use crate::mailbox::submit::Envelope;
 use crate::platform::db::sqlite::refused;
 
-/// Rows deleted in one statement. Rows are appended in the order of their expiry, so the oldest ones tell whether to go on.
+/// Rows deleted in one statement where they stand in the order in which they came, which is that of their expiry: the
+/// oldest ones tell whether to go on.
 const SLICE: i64 = 500;
+
+/// Sorted submits looked at in one sweep: 28 million a day, a table of five million in about four hours.
+const SORTED_LOOK: i64 = 20_000;
 
 impl Batch<'_> {
     pub(super) fn sweep(&mut self, now: Timestamp) -> Result<Swept> {
         let expired = self.drop_expired_envelopes(now)?;
-        while self.drop_oldest("mailbox_submit", now)? == SLICE as usize {}
+        self.drop_expired_sorted(now)?;
         self.drop_expired_recent(now)?;
         self.execute(
             "DELETE FROM mailbox_budget WHERE day < ?1",
@@ -58,6 +62,28 @@ impl Batch<'_> {
                 return Ok(dropped);
             }
         }
+    }
+
+    /// Sorted submits stand in the order in which they moved in, by device, so that any of them may be due: each sweep
+    /// goes on where the former one stopped, and begins anew behind the last.
+    fn drop_expired_sorted(&mut self, now: Timestamp) -> Result<()> {
+        let after = *self.sorted_swept;
+        let (looked, upto): (i64, i64) = self
+            .db
+            .prepare_cached(
+                "SELECT count(*), IFNULL(max(rowid), 0) FROM \
+                 (SELECT rowid FROM mailbox_submit WHERE rowid > ?1 ORDER BY rowid LIMIT ?2)",
+            )
+            .and_then(|mut statement| {
+                statement.query_row([after, SORTED_LOOK], |row| Ok((row.get(0)?, row.get(1)?)))
+            })
+            .map_err(refused)?;
+        self.execute(
+            "DELETE FROM mailbox_submit WHERE rowid > ?1 AND rowid <= ?2 AND expires_at_ms <= ?3",
+            [after, upto, now.0 as i64],
+        )?;
+        *self.sorted_swept = if looked < SORTED_LOOK { 0 } else { upto };
+        Ok(())
     }
 
     fn drop_expired_recent(&mut self, now: Timestamp) -> Result<()> {

@@ -1,2 +1,0 @@
-DROP TABLE mailbox_submit_moved;
-DROP TABLE mailbox_submit_recent;
