@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import type { Page } from '@playwright/test';
 import { Cast } from './cast';
 import { lastScreens, missingRoutes, screens } from './screens';
-import { Person } from './person';
+import { acquainted, Person } from './person';
 import { text } from './texts';
 import { expect, test } from './world';
 
@@ -80,6 +80,50 @@ test('the main journey works with the keyboard alone', async ({ world }) => {
   await expect(page.getByRole('option', { name: 'bob' })).toBeVisible();
   await page.keyboard.press('Enter');
   await expect(alice.composer).toBeFocused();
+});
+
+test('the focus is where one would go on: in an opened chat, after an edit, from region to region', async ({
+  world,
+}) => {
+  const [alice, bob] = [new Person(await world.browser(), 'alice'), new Person(await world.browser(), 'bob')];
+  await acquainted(alice, bob);
+  const { page } = alice;
+  const row = page.locator('[data-chat]');
+  await alice.goHome();
+  await expect(alice.composer).toHaveCount(0);
+  await row.focus();
+  await page.keyboard.press('Enter');
+  await expect(alice.composer).toBeFocused();
+
+  for (const [ending, words] of [
+    ['Escape', 'first words'],
+    ['Enter', 'first words, changed'],
+  ] as const) {
+    await page.keyboard.press('ArrowUp');
+    await expect(alice.composer).toHaveValue('first words');
+    await page.keyboard.type(', changed');
+    await page.keyboard.press(ending);
+    await expect(alice.composer).toHaveValue('');
+    await expect(alice.composer).toBeFocused();
+    await alice.sees(words);
+  }
+
+  const rail = page.getByRole('navigation', { name: text('ui.mainNavigation') }).locator('[aria-current]');
+  const round = [
+    rail,
+    row,
+    page.locator('header a[href*="/info"]'),
+    alice.message('changed'),
+    alice.composer,
+  ];
+  for (const region of round) {
+    await page.keyboard.press('F6');
+    await expect(region).toBeFocused();
+  }
+  for (const region of [...round.slice(0, -1).reverse(), alice.composer]) {
+    await page.keyboard.press('Shift+F6');
+    await expect(region).toBeFocused();
+  }
 });
 
 /** Serious and critical findings of axe for WCAG 2.2 AA. It runs through the debugger, past the content policy. */

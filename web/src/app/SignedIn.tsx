@@ -239,25 +239,41 @@ export function SignedIn({
         />
         <Route
           path="/requests"
-          element={frame({
-            view: 'list',
-            place: 'chats',
-            list: <RequestsPane selected={undefined} />,
-            main: nothingOpen,
-          })}
+          element={
+            <WithId>
+              {() =>
+                frame({
+                  view: 'list',
+                  place: 'chats',
+                  list: <RequestsPane selected={undefined} />,
+                  main: nothingOpen,
+                })
+              }
+            </WithId>
+          }
         />
         <Route
           path="/new"
-          element={frame({
-            view: 'list',
-            place: 'contacts',
-            list: <NewChatPane adding={false} />,
-            main: adding,
-          })}
+          element={
+            <WithId>
+              {() =>
+                frame({
+                  view: 'list',
+                  place: 'contacts',
+                  list: <NewChatPane adding={false} />,
+                  main: adding,
+                })
+              }
+            </WithId>
+          }
         />
         <Route
           path="/add"
-          element={frame({ view: 'main', place: 'contacts', list: <NewChatPane adding />, main: adding })}
+          element={
+            <WithId>
+              {() => frame({ view: 'main', place: 'contacts', list: <NewChatPane adding />, main: adding })}
+            </WithId>
+          }
         />
         <Route
           path="/settings/:page?"
@@ -273,7 +289,12 @@ export function SignedIn({
             </Suspense>
           }
         />
-        <Route path="*" element={frame({ view: 'list', place: 'chats', list: chats, main: nothingOpen })} />
+        <Route
+          path="*"
+          element={
+            <WithId>{() => frame({ view: 'list', place: 'chats', list: chats, main: nothingOpen })}</WithId>
+          }
+        />
       </Routes>
       <ChatSwitcher open={switching} onClose={() => setSwitching(false)} />
       <Dialog title={_('settings.shortcuts')} open={sheet} onClose={() => setSheet(false)} wide>
@@ -283,6 +304,7 @@ export function SignedIn({
   );
 }
 
+/** Around every place, so that its frame and its list stay, with their focus, when another place is opened. */
 function WithId({ children }: { children: (id: string, messageId: string) => React.ReactNode }) {
   const { id = '', messageId = '' } = useParams();
   return children(id, messageId);

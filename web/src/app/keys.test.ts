@@ -96,6 +96,38 @@ describe('the key table', () => {
     expect(messageActionOf(press('r'), chosen)).toBeUndefined();
   });
 
+  it('means the letter that is printed on the key, wherever the keyboard has it', () => {
+    const germanZ = press('z', { code: 'KeyY' });
+    const germanY = press('y', { code: 'KeyZ' });
+    expect(messageKeyOf(germanZ)).toEqual({ key: 'z' });
+    expect(messageKeyOf(germanY)).toEqual({ key: 'y' });
+    const chosen = { reply: { key: 'z' }, react: { key: 'y' } };
+    expect(messageActionOf(germanZ, chosen)).toBe('reply');
+    expect(messageActionOf(germanY, chosen)).toBe('react');
+    expect(keyLabel('reply', false, chosen)).toBe('Z');
+    const ctrl = { ctrlKey: true };
+    expect(combinationOf(press('y', { code: 'KeyZ', ...ctrl }), false)).toEqual({ key: 'y', primary: true });
+    const both = { quickSwitch: { key: 'y', primary: true }, searchHere: { key: 'z', primary: true } };
+    expect(actionOf(press('y', { code: 'KeyZ', ...ctrl }), false, both)).toBe('quickSwitch');
+    expect(actionOf(press('z', { code: 'KeyY', ...ctrl }), false, both)).toBe('searchHere');
+    // Dvorak writes a full stop where others have E, French keyboards a comma where others have M.
+    expect(messageActionOf(press('.', { code: 'KeyE' }))).toBeUndefined();
+    expect(messageKeyOf(press(',', { code: 'KeyM' }))).toEqual({ key: ',' });
+    expect(messageKeyOf(press('ğ', { code: 'KeyE' }))).toEqual({ key: 'ğ' });
+  });
+
+  it('means the place where a keyboard writes another script, or Option another sign', () => {
+    expect(messageKeyOf(press('й', { code: 'KeyQ' }))).toEqual({ key: 'q' });
+    expect(messageActionOf(press('й', { code: 'KeyQ' }), { reply: { key: 'q' } })).toBe('reply');
+    expect(messageActionOf(press('ρ', { code: 'KeyR' }))).toBe('reply');
+    expect(actionOf(press('л', { code: 'KeyK', ctrlKey: true }), false)).toBe('quickSwitch');
+    expect(combinationOf(press('ц', { code: 'KeyW', ctrlKey: true }), false)).toBe('unusable');
+    const option = { metaKey: true, altKey: true };
+    expect(combinationOf(press('ø', { code: 'KeyO', ...option }), true)).toMatchObject({ key: 'o' });
+    const chosen = { newChat: { key: 'o', primary: true, alt: true } };
+    expect(actionOf(press('ø', { code: 'KeyO', ...option }), true, chosen)).toBe('newChat');
+  });
+
   it('takes one sign as the key of a message, and nothing that moves or confirms', () => {
     expect(messageKeyOf(press('Q'))).toEqual({ key: 'q' });
     expect(messageKeyOf(press('#', { shiftKey: true }))).toEqual({ key: '#' });

@@ -65,12 +65,22 @@ export function actionOf(event: Pressed, mac: boolean, chosen: ChosenKeys = {}):
   );
 }
 
-/** What a key press does to a message, or nothing. Letters by their place on the keyboard as well. */
+/** What a key press does to a message, or nothing. */
 export function messageActionOf(event: Pick<Pressed, 'key' | 'code'>, chosen: ChosenKeys = {}) {
   return keyActions.filter(isOnMessage).find((action) => {
     const { key } = chosen[action] ?? table[action];
-    return event.key.toLowerCase() === key.toLowerCase() || event.code === `Key${key.toUpperCase()}`;
+    return keyOf(event) === key.toLowerCase();
   });
+}
+
+/**
+ * Which key was pressed, in lower case: what it writes on a Latin keyboard, wherever it lies there. Only a letter of
+ * another script, or the sign that macOS writes while Option is held, stands for the letter at its place.
+ */
+function keyOf({ key, code, altKey }: Pick<Pressed, 'key' | 'code'> & { altKey?: boolean }): string {
+  const place = /^Key([A-Z])$/.exec(code)?.[1];
+  const written = altKey ? /^[a-z]$/i : /^([!-~]|\p{Script=Latin})$/u;
+  return (written.test(key) ? key : (place ?? key)).toLowerCase();
 }
 
 /** Keys that say nothing by themselves. */
@@ -87,8 +97,7 @@ export function combinationOf(event: Pressed, mac: boolean): Combination | 'unus
   const primary = mac ? event.metaKey : event.ctrlKey;
   const other = mac ? event.ctrlKey : event.metaKey;
   const { altKey: alt, shiftKey: shift } = event;
-  const letter = /^Key([A-Z])$/.exec(event.code)?.[1];
-  const key = letter ? letter.toLowerCase() : event.key;
+  const key = keptKey(event);
   const function_ = /^F([1-9]|1[0-2])$/.test(key);
   if (other || !(primary || alt || function_)) return 'unusable';
   if (primary && reserved.test(key)) return 'unusable';
@@ -102,12 +111,17 @@ export function combinationOf(event: Pressed, mac: boolean): Combination | 'unus
   };
 }
 
+/** The key as it is kept: named keys in the spelling of the browser. */
+function keptKey(event: Pressed): string {
+  const key = keyOf(event);
+  return key.length === 1 ? key : event.key;
+}
+
 /** A single key as a choice for what is done to a message. Arrows, Enter and the like move in the list. */
 export function messageKeyOf(event: Pressed): Combination | 'unusable' | undefined {
   if (modifiers.includes(event.key)) return undefined;
   if (event.ctrlKey || event.metaKey || event.altKey) return 'unusable';
-  const letter = /^Key([A-Z])$/.exec(event.code)?.[1];
-  const key = letter ? letter.toLowerCase() : event.key;
+  const key = keptKey(event);
   const isSign = [...key].length === 1 && key !== ' ';
   return isSign || key === 'Delete' || key === 'Backspace' || key === 'Insert' ? { key } : 'unusable';
 }
@@ -155,12 +169,8 @@ function same(one: Combination, other: Combination): boolean {
 }
 
 function matches(event: Pressed, wanted: Combination, mac: boolean): boolean {
-  // Letters by their place on the keyboard as well: with Option held, macOS reports another character.
+  if (keyOf(event) !== wanted.key.toLowerCase()) return false;
   const letter = wanted.key.length === 1 && /[a-z]/.test(wanted.key);
-  const sameKey =
-    event.key.toLowerCase() === wanted.key.toLowerCase() ||
-    (letter && event.code === `Key${wanted.key.toUpperCase()}`);
-  if (!sameKey) return false;
   if (mac && wanted.alt && wanted.shift && letter)
     return event.ctrlKey && event.altKey && !event.metaKey && !event.shiftKey;
   const primary = mac ? event.metaKey : event.ctrlKey;

@@ -283,6 +283,41 @@ describe('signed in', () => {
     );
   });
 
+  it.each(['{Escape}', '{Enter}', '!{Enter}'])(
+    'writes on where it was after an edit ended with %s',
+    async (keys) => {
+      open('/chats/mara');
+      await userEvent.type(await screen.findByRole('textbox', { name: 'Message Mara' }), '{ArrowUp}');
+      const editing = await screen.findByDisplayValue('Shall we meet at 7:30?');
+      await userEvent.type(editing, keys);
+      const field = await screen.findByRole('textbox', { name: 'Message Mara' });
+      expect(field).not.toBe(editing);
+      await waitFor(() => expect(document.activeElement).toBe(field));
+    },
+  );
+
+  it('writes at once in the chat whose row was opened, and leaves the list as it was', async () => {
+    vi.spyOn(window, 'matchMedia').mockImplementation(
+      (media) =>
+        ({
+          matches: media === '(pointer: fine)',
+          addEventListener: vi.fn(),
+          removeEventListener: vi.fn(),
+        }) as never,
+    );
+    open('/');
+    const row = await waitFor(() => {
+      const found = document.querySelector<HTMLElement>('[data-chat="mara"]');
+      if (!found) throw new Error('the row is not there yet');
+      return found;
+    });
+    act(() => row.focus());
+    await userEvent.keyboard('{Enter}');
+    const field = await screen.findByRole('textbox', { name: 'Message Mara' });
+    await waitFor(() => expect(document.activeElement).toBe(field));
+    expect(document.querySelector('[data-chat="mara"]')).toBe(row);
+  });
+
   it.each([
     ['/chats/gone', 'This chat is not here', 'Back to chats', '#/'],
     ['/chats/gone/info', 'This contact is not here', 'Back to chats', '#/'],

@@ -22,16 +22,25 @@ export function useShortcuts(actions: Partial<Record<KeyAction, () => void>>): v
   }, []);
 }
 
-/** Moves the focus to the next (1) or previous (-1) region of the page. */
+/** What takes the focus in a region, the first that is shown: where one writes, where one was, what comes first. */
+const entrances = [
+  'textarea:not(:disabled)',
+  '[data-message][tabindex="0"]',
+  '[data-message]',
+  'a[aria-current]',
+  'a[href]:not([tabindex="-1"]), button:not(:disabled):not([tabindex="-1"]), input:not(:disabled)',
+];
+
+const isShown = (element: HTMLElement) => element.checkVisibility({ visibilityProperty: true });
+
+/** Moves the focus to the next (1) or previous (-1) region of the page, past those in which nothing can have it. */
 export function moveRegion(step: 1 | -1): void {
-  const regions = [...document.querySelectorAll<HTMLElement>('[data-region], [role="log"]')].filter(
-    (region) => region.offsetParent !== null,
-  );
-  if (regions.length === 0) return;
+  const regions = [...document.querySelectorAll<HTMLElement>('[data-region], [role="log"]')].filter(isShown);
+  if (step === -1) regions.reverse();
   const at = regions.findIndex((region) => region.contains(document.activeElement));
-  const next = regions[(at + step + regions.length) % regions.length];
-  const target = next?.querySelector<HTMLElement>(
-    'textarea, [data-message][tabindex="0"], a[aria-current], a[href], button:not(:disabled), input',
-  );
-  (target ?? next)?.focus();
+  for (const region of [...regions.slice(at + 1), ...regions.slice(0, Math.max(at, 0))]) {
+    const candidates = entrances.flatMap((entrance) => [...region.querySelectorAll<HTMLElement>(entrance)]);
+    (candidates.find(isShown) ?? region).focus();
+    if (region.contains(document.activeElement)) return;
+  }
 }

@@ -26,7 +26,11 @@ export function Rail({
 }) {
   const { _ } = useLingui();
   return (
-    <nav aria-label={_('ui.mainNavigation')} className="hidden flex-col items-center gap-1 py-3 md:flex">
+    <nav
+      aria-label={_('ui.mainNavigation')}
+      data-region
+      className="hidden flex-col items-center gap-1 py-3 md:flex"
+    >
       <span className="mb-3">
         <Logo name="SecureChat" />
       </span>
@@ -87,6 +91,7 @@ export function TabBar({ entries }: { entries: readonly NavEntry[] }) {
   return (
     <nav
       aria-label={_('ui.mainNavigation')}
+      data-region
       className="flex shrink-0 border-t border-divider bg-surface pb-[env(safe-area-inset-bottom)] md:hidden"
     >
       {entries.map((entry) => (

@@ -136,6 +136,13 @@ function OpenConversation({
     [view.title, _],
   );
 
+  // An edit has a field of its own, which goes away with it.
+  const endTask = () => {
+    if (!task) return;
+    setTask(undefined);
+    requestAnimationFrame(() => composer.current?.focus());
+  };
+
   const editLast = () => {
     const last = items.findLast(
       (item) => item.from_me && item.body.type === 'text' && !hidden.has(item.message_id),
@@ -246,7 +253,7 @@ function OpenConversation({
         settings={settings}
         task={task}
         composerRef={composer}
-        onTaskDone={() => setTask(undefined)}
+        onTaskDone={endTask}
         onEditLast={editLast}
         onSent={() => {
           setFound(null);

@@ -95,6 +95,9 @@ export function ChatList({ items, selected }: { items: readonly ChatItem[]; sele
   );
 }
 
+/** Whoever opens a chat writes on. */
+const TO_WRITE = { write: true };
+
 interface ChatLinkProps {
   id: string;
   row: ChatRowData;
@@ -116,6 +119,7 @@ function DrawnLink({ id, row, selected, tabStop, onFocusRow }: ChatLinkProps) {
   return (
     <Link
       to={`/chats/${id}`}
+      state={TO_WRITE}
       data-chat={id}
       tabIndex={tabStop ? 0 : -1}
       onFocus={useCallback(() => onFocusRow(id), [onFocusRow, id])}
