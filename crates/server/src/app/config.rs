@@ -75,11 +75,10 @@ fn line_of_file(line: &str) -> Result<Option<(String, String)>> {
         return Ok(None);
     }
     let (name, value) = line.split_once('=').context("no NAME=value")?;
-    let name = name.trim();
     let exported = name.strip_prefix("export");
     let name = match exported.filter(|rest| rest.starts_with(char::is_whitespace)) {
         Some(rest) => rest.trim(),
-        None => name,
+        None => name.trim(),
     };
     if !is_name(name) {
         bail!("no NAME=value: a name has letters, digits and _, and does not begin with a digit");
