@@ -101,21 +101,18 @@ test('the focus is where one would go on: in an opened chat, after an edit, from
   ] as const) {
     await page.keyboard.press('ArrowUp');
     await expect(alice.composer).toHaveValue('first words');
+    await expect(alice.composer).toBeFocused();
     await page.keyboard.type(', changed');
+    await expect(alice.composer).toHaveValue('first words, changed');
     await page.keyboard.press(ending);
     await expect(alice.composer).toHaveValue('');
     await expect(alice.composer).toBeFocused();
     await alice.sees(words);
   }
 
+  const message = page.getByRole('log').locator('[data-message]:focus');
   const rail = page.getByRole('navigation', { name: text('ui.mainNavigation') }).locator('[aria-current]');
-  const round = [
-    rail,
-    row,
-    page.locator('header a[href*="/info"]'),
-    alice.message('changed'),
-    alice.composer,
-  ];
+  const round = [rail, row, page.locator('header a[href*="/info"]'), message, alice.composer];
   for (const region of round) {
     await page.keyboard.press('F6');
     await expect(region).toBeFocused();

@@ -49,7 +49,18 @@ export function Composer({
   const { _ } = useLingui();
   const field = useRef<HTMLTextAreaElement>(null);
   const [picking, setPicking] = useState(false);
-  useImperativeHandle(ref, () => ({ focus: () => field.current?.focus() }), []);
+  useImperativeHandle(
+    ref,
+    () => ({
+      focus: () => {
+        const area = field.current;
+        area?.focus();
+        // Before anybody wrote in it the caret stands in front of words that are there already.
+        if (area?.selectionEnd === 0) area.setSelectionRange(area.value.length, area.value.length);
+      },
+    }),
+    [],
+  );
   useEffect(() => {
     const area = field.current;
     if (!area) return;
