@@ -123,6 +123,32 @@ test('the focus is where one would go on: in an opened chat, after an edit, from
   }
 });
 
+test('the focus stays among the messages when its message is scrolled away or deleted', async ({ world }) => {
+  const [alice, bob] = [new Person(await world.browser(), 'alice'), new Person(await world.browser(), 'bob')];
+  await acquainted(alice, bob);
+  const { page } = alice;
+  await page.setViewportSize({ width: 1280, height: 420 });
+  for (let line = 1; line <= 16; line += 1) await alice.send(`line ${line}`);
+  const focused = page.getByRole('log').locator('[data-message]:focus');
+  await page.keyboard.press('Shift+F6');
+  await expect(focused).toContainText('line 16');
+  const log = page.getByRole('log');
+  await log.hover();
+  await page.mouse.wheel(0, -4_000);
+  await expect(log.getByText('first words', { exact: true })).toBeInViewport();
+  await page.keyboard.press('ArrowUp');
+  await expect(focused).toContainText('line 15');
+  await expect(focused).toBeInViewport();
+
+  await page.keyboard.press('Delete');
+  await expect(page.getByRole('dialog')).toBeVisible();
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('dialog')).toHaveCount(0);
+  await expect(focused).toContainText('line 16');
+  await page.keyboard.press('ArrowUp');
+  await expect(focused).toContainText('line 14');
+});
+
 /** Serious and critical findings of axe for WCAG 2.2 AA. It runs through the debugger, past the content policy. */
 async function findings(page: Page): Promise<Finding[]> {
   if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(AXE);

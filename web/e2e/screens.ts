@@ -314,7 +314,7 @@ export function missingRoutes(): string[] {
 }
 
 function settingsPages(): string[] {
-  const source = readFileSync(new URL('../src/features/settings/SettingsPane.tsx', import.meta.url), 'utf8');
+  const source = readFileSync(new URL('../src/features/settings/pages.ts', import.meta.url), 'utf8');
   const list = /settingsPages = \[([^\]]+)\]/.exec(source)?.[1] ?? '';
   return [...list.matchAll(/'([a-z]+)'/g)].map((match) => match[1] ?? '');
 }

@@ -37,7 +37,9 @@ fn number(error: &anyhow::Error) -> u8 {
         return ARGUMENTS;
     }
     match error.downcast_ref::<Failure>() {
-        Some(Failure::Refused(refusal)) => refused(refusal.code),
+        Some(Failure::Refused(refusal) | Failure::Explained { refusal, .. }) => {
+            refused(refusal.code)
+        }
         Some(Failure::TimedOut) => OFFLINE,
         Some(Failure::Ambiguous) => REFUSED,
         Some(Failure::StaleCopy) => STORE,
@@ -197,6 +199,6 @@ mod tests {
         let explained = crate::failure::explain(plain, RefusalCode::Invalid, "no safety code");
         assert_eq!(number(&explained), ARGUMENTS);
         assert_eq!(json(&explained)["error"]["code"], "invalid");
-        assert!(format!("{explained:#}").starts_with("no safety code: "));
+        assert_eq!(format!("{explained:#}"), "no safety code (invalid)");
     }
 }

@@ -7,6 +7,12 @@ use securechat_engine::api::{Refusal, RefusalCode};
 pub enum Failure {
     #[error("{} ({})", words(.0), name(.0))]
     Refused(Refusal),
+    /// A refusal in words that say more than those of its code, which would contradict or repeat them.
+    #[error("{words} ({})", name(.refusal))]
+    Explained {
+        refusal: Refusal,
+        words: &'static str,
+    },
     #[error("no answer from the server in time")]
     TimedOut,
     #[error("several people are called that: use the handle")]
@@ -29,10 +35,18 @@ impl Failure {
         })
     }
 
+    pub fn explained(code: RefusalCode, words: &'static str) -> Self {
+        let refusal = Refusal {
+            code,
+            retry_after_s: None,
+        };
+        Self::Explained { refusal, words }
+    }
+
     /// Stable, for scripts.
     pub fn code(&self) -> String {
         match self {
-            Self::Refused(refusal) => name(refusal),
+            Self::Refused(refusal) | Self::Explained { refusal, .. } => name(refusal),
             Self::TimedOut => "timed_out".to_owned(),
             Self::Ambiguous => "ambiguous".to_owned(),
             Self::StaleCopy => "stale_copy".to_owned(),
@@ -50,7 +64,9 @@ pub fn not_found() -> anyhow::Error {
 /// Says what a general refusal means here.
 pub fn explain(error: anyhow::Error, code: RefusalCode, words: &'static str) -> anyhow::Error {
     match error.downcast_ref() {
-        Some(Failure::Refused(refusal)) if refusal.code == code => error.context(words),
+        Some(Failure::Refused(refusal)) if refusal.code == code => {
+            Failure::explained(code, words).into()
+        }
         _ => error,
     }
 }

@@ -96,6 +96,11 @@ impl Contact {
             .unwrap_or_else(|| self.identity_short())
     }
 
+    /// The identity a comparison is about: new keys that wait for consent, else the ones in force.
+    pub fn compared(&self) -> Fingerprint {
+        self.new_fingerprint.unwrap_or(self.fingerprint)
+    }
+
     pub fn identity_short(&self) -> String {
         self.fingerprint.to_string().chars().take(8).collect()
     }

@@ -14,6 +14,7 @@ import { ServerPage } from '../features/settings/ServerPage';
 import { ToastRegion } from '../ui/Toast';
 import { useToasts } from '../ui/toasts';
 import { activateLanguage, chooseLanguage, languages, type Language } from './i18n';
+import { PageTitle } from './PageTitle';
 import { useAppearance } from './useAppearance';
 
 const loadSignedIn = () => import('./SignedIn');
@@ -39,6 +40,7 @@ export function App({ invite }: { invite: string | null }) {
   }, [settle]);
   return (
     <HashRouter>
+      <PageTitle />
       {boot.state === 'starting' && <Starting />}
       {boot.state === 'locked' && <Unlock />}
       {boot.state === 'failed' && <BootFailed kind={boot.kind} />}

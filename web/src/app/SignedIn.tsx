@@ -32,8 +32,6 @@ const SettingsScreens = lazy(() =>
   import('./SettingsScreens').then((module) => ({ default: module.SettingsScreens })),
 );
 
-const TITLE_AFTER_MS = 300;
-
 /** A number that stays, to pick the colour of the own picture from. */
 export function seedOf(text: string): number {
   let seed = 7;
@@ -93,13 +91,6 @@ export function SignedIn({
   useEffect(() => {
     if (invite) void navigate('/add');
   }, [invite, navigate]);
-  useEffect(() => {
-    // What is read as it comes never counts: a title that changes twice for each message costs more than its row.
-    const timer = setTimeout(() => {
-      document.title = account.unread > 0 ? `(${account.unread}) SecureChat` : 'SecureChat';
-    }, TITLE_AFTER_MS);
-    return () => clearTimeout(timer);
-  }, [account.unread]);
 
   useShortcuts({
     quickSwitch: () => setSwitching(true),

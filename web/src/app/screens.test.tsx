@@ -12,7 +12,7 @@ import type { View } from '../core/generated/View';
 import { CoreProvider } from '../core/CoreProvider';
 import type { CoreState } from '../core/state';
 import { messages as german } from '../locales/de.po';
-import { settingsPages } from '../features/settings/SettingsPane';
+import { settingsPages } from '../features/settings/pages';
 import { App } from './App';
 
 // Fetched here, so that no test waits for it against the clock.
@@ -154,9 +154,10 @@ describe('when the store does not open', () => {
     expect(commands).toEqual([]);
   });
 
-  it('asks for the passphrase', () => {
+  it('asks for the passphrase', async () => {
     open('/', { core: { boot: { state: 'locked' } } });
     expect(screen.getByLabelText('Passphrase')).toBeTruthy();
+    await waitFor(() => expect(document.title).toBe('Unlock – SecureChat'));
   });
 });
 
@@ -165,7 +166,20 @@ describe('signed in', () => {
     open('/');
     expect(await screen.findByRole('heading', { name: 'Chats' })).toBeTruthy();
     expect(screen.getByRole('link', { name: /Message requests/ })).toBeTruthy();
-    await waitFor(() => expect(document.title).toBe('(5) SecureChat'));
+  });
+
+  it.each([
+    ['/', '(5) Chats – SecureChat'],
+    ['/chats/mara', '(5) Chat – SecureChat'],
+    ['/chats/mara/info', '(5) Contact info – SecureChat'],
+    ['/chats/mara/verify', '(5) Compare safety number – SecureChat'],
+    ['/new', '(5) Contacts – SecureChat'],
+    ['/settings', '(5) Settings – SecureChat'],
+    ['/settings/privacy', '(5) Privacy and lock – SecureChat'],
+    ['/settings/nowhere', '(5) Settings – SecureChat'],
+  ])('names the place %s in the title, and nobody', async (path, title) => {
+    open(path);
+    await waitFor(() => expect(document.title).toBe(title));
   });
 
   it.each(settingsPages)('opens the settings page %s in both languages', async (page) => {
@@ -358,6 +372,35 @@ describe('signed in', () => {
     await userEvent.click(screen.getByRole('button', { name: 'They differ' }));
     expect(commands).toContainEqual({ type: 'set_verified', contact_id: 'mara', verified: false });
     expect((await screen.findByRole('alert')).textContent).toContain('The numbers differ.');
+  });
+
+  it('compares the number of new keys before they are accepted', async () => {
+    const { commands } = open('/chats/jonas/verify');
+    expect(await screen.findByText(/This is the number of the new keys/)).toBeTruthy();
+    await userEvent.click(screen.getByRole('button', { name: 'They differ' }));
+    expect((await screen.findByRole('alert')).textContent).toContain('The numbers differ.');
+    expect(commands).toEqual([]);
+    await userEvent.click(screen.getByRole('button', { name: 'They match: accept the new keys' }));
+    await screen.findByText(/marked as checked in person/);
+    expect(commands).toEqual([
+      { type: 'accept_new_identity', contact_id: 'jonas' },
+      { type: 'set_verified', contact_id: 'jonas', verified: true },
+    ]);
+  });
+
+  it('takes no answer to a number that changed while it was compared', async () => {
+    let groups = 'before';
+    const { changed } = open('/chats/mara/verify', {
+      revise: (view) => (view.type === 'safety_number' ? { ...view, groups: [groups] } : view),
+    });
+    expect(await screen.findByText('before')).toBeTruthy();
+    groups = 'after';
+    act(changed);
+    expect(await screen.findByText(/have just changed/)).toBeTruthy();
+    expect(screen.queryByRole('button', { name: 'They match' })).toBeNull();
+    await userEvent.click(screen.getByRole('button', { name: 'Compare again' }));
+    expect(await screen.findByText('after')).toBeTruthy();
+    expect(screen.getByRole('button', { name: 'They match' })).toBeTruthy();
   });
 
   it('adds by handle', async () => {

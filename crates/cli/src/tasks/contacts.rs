@@ -81,10 +81,11 @@ impl Session {
             })
         );
         if was_verified && !sure {
-            let refused = anyhow::Error::from(Failure::refused(RefusalCode::NewIdentity));
-            return Err(refused.context(
+            return Err(Failure::explained(
+                RefusalCode::NewIdentity,
                 "you had compared safety numbers with them, and those no longer hold: ask in person, then say that you are sure",
-            ));
+            )
+            .into());
         }
         let accept = Command::AcceptNewIdentity { contact_id };
         self.command(accept).await.map(drop).map_err(|error| {

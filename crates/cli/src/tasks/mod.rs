@@ -146,10 +146,11 @@ impl Session {
                 )
             })?;
             if checked != (Reply::QrChecked { matches: true }) {
-                let other = anyhow::Error::from(Failure::refused(RefusalCode::NewIdentity));
-                return Err(
-                    other.context("the code shows another identity than the one known here")
-                );
+                return Err(Failure::explained(
+                    RefusalCode::NewIdentity,
+                    "the code shows another identity than the one known here",
+                )
+                .into());
             }
         } else if arguments.same || arguments.differs {
             self.command(Command::SetVerified {

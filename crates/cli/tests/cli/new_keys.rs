@@ -36,7 +36,9 @@ fn new_keys_are_accepted_by_whoever_says_so() {
     let accept = ["verify", "bob", "--accept-new-keys"];
     let sure = ["verify", "bob", "--accept-new-keys", "--sure"];
     assert_eq!(alice.refused(&accept), (4, "not_found".into()));
-    assert!(alice.said(&accept).contains("no new keys"));
+    let said = alice.said(&accept);
+    assert!(said.contains("they have no new keys"), "{said}");
+    assert!(!said.contains("nobody"), "they are known: {said}");
     for task in [
         &["verify", "bob", "--sure"][..],
         &["verify", "bob", "--accept-new-keys", "--same"],
@@ -48,7 +50,26 @@ fn new_keys_are_accepted_by_whoever_says_so() {
     takes_the_place(&server, "bob", "second");
     alice.done(&["contact", "add", "bob"]);
     alice.learns("/contact/trust/type", "new_identity");
-    assert_eq!(trust(&alice.done(&["verify", "bob"])), "new_identity");
+    let waiting = alice.done(&["verify", "bob"]);
+    assert_eq!(trust(&waiting), "new_identity");
+    second.done(&["contact", "add", "alice"]);
+    second.learns("/contact/trust/type", "unverified");
+    let theirs = second.done(&["verify", "alice"]);
+    let groups = |lines: &[Value]| lines[0]["safety_number"]["groups"].clone();
+    assert_eq!(
+        groups(&waiting),
+        groups(&theirs),
+        "the number to compare is the one of the new keys"
+    );
+    let same = ["verify", "bob", "--same"];
+    assert_eq!(alice.refused(&same), (7, "new_identity".into()));
+    let code = theirs[0]["safety_number"]["qr"].as_str().expect("a code");
+    let scanned = alice.done(&["verify", "bob", "--qr", code]);
+    assert_eq!(
+        trust(&scanned),
+        "new_identity",
+        "a comparison is no consent"
+    );
     let send = ["send", "bob", "who are you?"];
     assert_eq!(alice.refused(&send), (7, "new_identity".into()));
     assert!(alice.said(&send).contains("--accept-new-keys"));
@@ -57,12 +78,7 @@ fn new_keys_are_accepted_by_whoever_says_so() {
     assert!(alice.said(&accept).contains("ask in person"));
     let accepted = alice.done(&sure);
     assert_ne!(trust(&accepted), "new_identity");
-    second.done(&["contact", "add", "alice"]);
-    assert_eq!(
-        accepted[0]["safety_number"]["groups"],
-        second.done(&["verify", "alice"])[0]["safety_number"]["groups"],
-        "the number to compare is the one of the new keys"
-    );
+    assert_eq!(groups(&accepted), groups(&theirs));
     let history = alice.text(&["history", "bob"]);
     assert!(
         history.contains("-- You accepted the new keys of @bob."),

@@ -132,10 +132,11 @@ pub(crate) fn safety_number(db: Db<'_>, id: &ContactId) -> Outcome<Option<Safety
     let (Some(contact), Some(me)) = (by_id(db, id)?, crate::account::load(db)?) else {
         return Ok(None);
     };
-    let number = SafetyNumber::of(&me.fingerprint, &contact.fingerprint);
+    let compared = contact.compared();
+    let number = SafetyNumber::of(&me.fingerprint, &compared);
     let heads = (
         identities::head(db, &me.fingerprint)?,
-        identities::head(db, &contact.fingerprint)?,
+        identities::head(db, &compared)?,
     );
     let qr = match heads {
         (Some(ours), Some(theirs)) => QrPayload {
@@ -144,7 +145,7 @@ pub(crate) fn safety_number(db: Db<'_>, id: &ContactId) -> Outcome<Option<Safety
                 head: ours,
             },
             shown_to: Side {
-                account: contact.fingerprint,
+                account: compared,
                 head: theirs,
             },
         }
@@ -191,18 +192,17 @@ fn mark(cx: &mut Cx<'_>, contact: &Contact, verified: bool) -> Outcome<()> {
 
 /// Compares a scanned code with what we hold. The scanned head also picks the branch of a contradicted log.
 /// A text that is no safety code at all says nothing about anybody: it is refused as `invalid`.
+/// New keys that wait for consent can be compared before it is given: nothing is marked then.
 pub(crate) fn check_qr(cx: &mut Cx<'_>, id: &ContactId, payload: &str) -> Outcome<Answer> {
     let contact = named(cx, id)?;
     let code = b64::decode(payload.trim())
         .and_then(|bytes| QrPayload::decode(&bytes).ok())
         .ok_or(Fault::refused(RefusalCode::Invalid))?;
     let me = cx.me()?;
-    if contact.new_identity_at.is_some() {
-        return Err(Fault::refused(RefusalCode::NewIdentity));
-    }
+    let compared = contact.compared();
     let (Some(ours), Some(theirs)) = (
         identities::log(cx, &me.fingerprint)?,
-        identities::log(cx, &contact.fingerprint)?,
+        identities::log(cx, &compared)?,
     ) else {
         return Err(Fault::refused(RefusalCode::NotFound));
     };
@@ -210,15 +210,15 @@ pub(crate) fn check_qr(cx: &mut Cx<'_>, id: &ContactId, payload: &str) -> Outcom
         return Ok(Answer::Now(Reply::QrChecked { matches: false }));
     };
     let mut matches = scanned.our_log != Freshness::ClaimForks;
-    if identities::is_frozen(cx.db, &contact.fingerprint)?.is_some() {
-        matches &= identities::thaw_by_scan(cx, &contact.fingerprint, &code.shown_by.head)?;
+    if identities::is_frozen(cx.db, &compared)?.is_some() {
+        matches &= identities::thaw_by_scan(cx, &compared, &code.shown_by.head)?;
     } else {
         matches &= scanned.their_log != Freshness::ClaimForks;
     }
     if scanned.their_log == Freshness::ClaimAhead {
-        identities::fetch(cx, contact.account_id, contact.fingerprint)?;
+        identities::fetch(cx, contact.account_id, compared)?;
     }
-    if matches {
+    if matches && contact.new_identity_at.is_none() {
         mark(cx, &contact, true)?;
     }
     Ok(Answer::Now(Reply::QrChecked { matches }))

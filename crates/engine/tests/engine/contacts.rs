@@ -221,16 +221,7 @@ fn an_invite_link_finds_its_maker() {
 fn safety_numbers_are_equal_and_the_code_verifies() {
     let mut world = World::new();
     let (alice, bob, conversation) = world.friends(false);
-    let number = |world: &World, index: usize| match world.query(
-        index,
-        Query::SafetyNumber {
-            contact_id: world.contact_of(index, conversation),
-        },
-    ) {
-        View::SafetyNumber(view) => view,
-        other => panic!("{other:?}"),
-    };
-    let (shown, own) = (number(&world, bob), number(&world, alice));
+    let [shown, own] = [bob, alice].map(|index| world.safety_number(index, conversation));
     assert_eq!(shown.groups, own.groups);
     assert_eq!(shown.groups.len(), 12);
     let contact_id = world.contact_of(alice, conversation);

@@ -145,9 +145,7 @@ fn a_scan_of_the_owners_code_picks_the_branch_of_a_forked_log() {
         world.pass(5_000);
     }
     let contact_id = world.contact_of(alice, conversation);
-    let View::SafetyNumber(shown) = world.query(alice, Query::SafetyNumber { contact_id }) else {
-        panic!()
-    };
+    let shown = world.safety_number(alice, conversation);
     // Bob's screen shows his own log; here it is written as his device would.
     let ours = QrPayload::decode(&securechat_proto::b64::decode(&shown.qr).unwrap()).unwrap();
     let code = |log: &Verified<Log>| {
@@ -513,10 +511,39 @@ fn another_genesis_holds_what_is_written_until_the_person_agrees() {
         reply_to: None,
     };
     assert_eq!(world.command(alice, refused), Err(RefusalCode::NewIdentity));
-    let contact_id = world.conversation(alice, conversation).contact_id;
+    let contact_id = world.contact_of(alice, conversation);
+    // What can be compared meanwhile are the new keys: their owner shows the same number, and a code that fits.
+    let shown = world.safety_number(alice, conversation);
+    let with_alice = world.add(second, "alice");
+    world.pass(3_000);
+    let theirs = world.safety_number(second, with_alice);
+    assert_eq!(shown.groups, theirs.groups);
+    let theirs_with_bob_of_old = world.safety_number(bob, conversation);
+    assert_ne!(shown.groups, theirs_with_bob_of_old.groups);
+    for (payload, matches) in [(theirs_with_bob_of_old.qr, false), (theirs.qr, true)] {
+        let check = Command::CheckSafetyQr {
+            contact_id,
+            payload,
+        };
+        assert_eq!(
+            world.command(alice, check),
+            Ok(Reply::QrChecked { matches })
+        );
+    }
+    assert!(
+        matches!(
+            world.conversation(alice, conversation).trust,
+            Trust::NewIdentity { .. }
+        ),
+        "a comparison is no consent"
+    );
     assert_eq!(
         world.command(alice, Command::AcceptNewIdentity { contact_id }),
         Ok(Reply::Done)
+    );
+    assert_eq!(
+        world.safety_number(alice, conversation).groups,
+        shown.groups
     );
     assert_eq!(world.conversation(alice, conversation).cannot_send, None);
     assert!(

@@ -375,6 +375,14 @@ impl World {
         }
     }
 
+    pub fn safety_number(&self, index: usize, conversation_id: ConversationId) -> SafetyNumberView {
+        let contact_id = self.contact_of(index, conversation_id);
+        match self.query(index, Query::SafetyNumber { contact_id }) {
+            View::SafetyNumber(view) => view,
+            other => panic!("{other:?}"),
+        }
+    }
+
     pub fn text(&mut self, index: usize, conversation_id: ConversationId, text: &str) -> ContentId {
         match self.command(
             index,

@@ -7,6 +7,7 @@ import {
   useRef,
   useState,
   type KeyboardEvent,
+  type RefObject,
 } from 'react';
 import { Virtualizer, type VirtualizerHandle } from 'virtua';
 import { now } from '../../core/clock';
@@ -27,6 +28,8 @@ const LOOK_STEP = 20;
 
 const NONE: ReadonlySet<string> = new Set();
 
+const rowOf = (scroller: HTMLElement | null, id: string) =>
+  scroller?.querySelector<HTMLElement>(`[data-message="${CSS.escape(id)}"]`);
 const sameDay = (a: number, b: number) => daysBetween(a, b) === 0;
 
 /** The messages of one conversation: virtual, keeps its place, one tab stop, arrows between messages. */
@@ -175,7 +178,7 @@ export function MessageList({
       return after;
     });
     if (whole) return;
-    const row = scroller.current?.querySelector(`[data-message="${CSS.escape(id)}"]`);
+    const row = rowOf(scroller.current, id);
     requestAnimationFrame(() => row?.scrollIntoView({ block: 'nearest' }));
   }, []);
 
@@ -186,8 +189,8 @@ export function MessageList({
       : rows.slice(from + 1).filter((row) => !row.item.from_me && isBubble(row.item)).length;
   }, [rows, seenUpTo]);
 
-  const focusedIndex =
-    focusedId === null ? rows.length - 1 : rows.findIndex((row) => row.item.message_id === focusedId);
+  const focusedIndex = useRowInFocus(rows, focusedId, setFocusedId, scroller);
+  const kept = useMemo(() => (focusedIndex < 0 ? [] : [focusedIndex]), [focusedIndex]);
   const moveTo = (index: number) => {
     const row = rows[Math.max(0, Math.min(rows.length - 1, index))];
     if (!row) return;
@@ -199,9 +202,7 @@ export function MessageList({
   useEffect(() => {
     if (!focusWanted.current || focusedId === null) return;
     focusWanted.current = false;
-    const frame = requestAnimationFrame(() =>
-      scroller.current?.querySelector<HTMLElement>(`[data-message="${CSS.escape(focusedId)}"]`)?.focus(),
-    );
+    const frame = requestAnimationFrame(() => rowOf(scroller.current, focusedId)?.focus());
     return () => cancelAnimationFrame(frame);
   }, [focusedId]);
 
@@ -233,7 +234,7 @@ export function MessageList({
       >
         <div className="grow" />
         {timeline.loading && <TimelineSkeleton />}
-        <Virtualizer ref={list} shift={held.shift} scrollRef={scroller}>
+        <Virtualizer ref={list} shift={held.shift} scrollRef={scroller} keepMounted={kept}>
           {rows.map((row, index) => (
             <MessageRow
               key={row.item.message_id}
@@ -241,7 +242,7 @@ export function MessageList({
               name={name}
               day={row.dayStarts ? formatDay(row.item.at_ms, nowMs, i18n.locale) : ''}
               unread={unreadCount}
-              focused={index === focusedIndex && (focusedId !== null || index === rows.length - 1)}
+              focused={index === focusedIndex}
               found={row.item.message_id === found}
               unfolded={unfolded.has(row.item.message_id)}
               canWrite={canWrite}
@@ -269,6 +270,33 @@ export function MessageList({
       )}
     </div>
   );
+}
+
+/**
+ * The row that Tab reaches: the one last gone to, else the newest. When it goes away (deleted, or out of the window) the one
+ * that took its place follows, and with it the focus that would otherwise fall to the page.
+ */
+function useRowInFocus(
+  rows: readonly Row[],
+  focusedId: string | null,
+  onFocusRow: (id: string | null) => void,
+  scroller: RefObject<HTMLDivElement | null>,
+): number {
+  const last = useRef(-1);
+  const index = focusedId === null ? -1 : rows.findIndex((row) => row.item.message_id === focusedId);
+  useEffect(() => {
+    if (index >= 0) last.current = index;
+    if (index >= 0 || focusedId === null) return;
+    const next = rows[Math.min(last.current, rows.length - 1)]?.item.message_id ?? null;
+    // A dialog that closes gives its focus back first.
+    const frame = requestAnimationFrame(() => {
+      onFocusRow(next);
+      if (document.activeElement !== document.body || next === null) return;
+      rowOf(scroller.current, next)?.focus({ preventScroll: true });
+    });
+    return () => cancelAnimationFrame(frame);
+  }, [rows, index, focusedId, onFocusRow, scroller]);
+  return index < 0 ? rows.length - 1 : index;
 }
 
 /** Says new messages of the open conversation, politely and once. */

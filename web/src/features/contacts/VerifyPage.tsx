@@ -1,7 +1,8 @@
 import { useLingui } from '@lingui/react';
-import { ArrowLeft, Check, Copy, ScanLine, ShieldCheck, TriangleAlert } from 'lucide-react';
+import { ArrowLeft, Check, Copy, KeyRound, ScanLine, ShieldCheck, TriangleAlert } from 'lucide-react';
 import { useState } from 'react';
 import { Link } from 'react-router';
+import type { Command } from '../../core/generated/Command';
 import { useCommand, useQuery } from '../../core/hooks';
 import { QrScanner } from '../../media/QrScanner';
 import { Avatar } from '../../ui/Avatar';
@@ -36,6 +37,7 @@ export function VerifyPage({
   const number = useQuery({ type: 'safety_number', contact_id: contactId });
   const [scanning, setScanning] = useState(false);
   const [outcome, setOutcome] = useState<Outcome>();
+  const [compared, setCompared] = useState<string>();
   if (contact?.type === 'not_found' || number?.type === 'not_found')
     return (
       <Gone title={_('verify.none')} back={{ href: `#${back}`, label: _('details.back') }}>
@@ -49,17 +51,30 @@ export function VerifyPage({
   const { trust } = number;
   const since = 'at_ms' in trust ? formatMoment(trust.at_ms, i18n.locale) : undefined;
   const refused = (code: Parameters<typeof refusalText>[0]) => showToast({ text: refusalText(code) });
+  const waiting = trust.type === 'new_identity';
+  const groups = number.groups.join(' ');
+  if (compared === undefined) setCompared(groups);
+  // The answer to the former number must not be taken for one to the new.
+  const changed = compared !== undefined && compared !== groups;
 
   const decide = async (verified: boolean) => {
-    const result = await command({ type: 'set_verified', contact_id: contactId, verified });
-    if (result.type === 'err') refused(result.refusal.code);
-    else setOutcome(verified ? 'match' : 'differ');
+    const commands: Command[] = [{ type: 'set_verified', contact_id: contactId, verified }];
+    if (waiting && verified) commands.unshift({ type: 'accept_new_identity', contact_id: contactId });
+    // Keys that were not accepted have no mark to lose.
+    if (waiting && !verified) commands.pop();
+    for (const next of commands) {
+      const result = await command(next);
+      if (result.type === 'err') return refused(result.refusal.code);
+    }
+    setOutcome(verified ? 'match' : 'differ');
   };
   const scanned = async (payload: string) => {
     setScanning(false);
     const result = await command({ type: 'check_safety_qr', contact_id: contactId, payload });
     if (result.type === 'err') refused(result.refusal.code);
-    else if (result.reply.type === 'qr_checked') setOutcome(result.reply.matches ? 'match' : 'differ');
+    else if (result.reply.type !== 'qr_checked') return;
+    else if (waiting && result.reply.matches) await decide(true);
+    else setOutcome(result.reply.matches ? 'match' : 'differ');
   };
 
   return (
@@ -86,7 +101,34 @@ export function VerifyPage({
         <div className="mx-auto max-w-170">
           <h1 className="text-20 tracking-tight md:text-24">{_('verify.title', { name })}</h1>
           <p className="mt-2 max-w-105 text-balance text-text-2">{_('verify.lead')}</p>
-          <div aria-live="polite" className="mt-5 empty:mt-0">
+          <div aria-live="polite" className="mt-5 grid gap-2 empty:mt-0">
+            {changed && (
+              <Banner
+                boxed
+                tone="danger"
+                icon={TriangleAlert}
+                title={_('verify.changedTitle', { name })}
+                action={
+                  <Button
+                    size="sm"
+                    variant="outline"
+                    onClick={() => {
+                      setCompared(groups);
+                      setOutcome(undefined);
+                    }}
+                  >
+                    {_('verify.startAgain')}
+                  </Button>
+                }
+              >
+                {_('verify.changedText')}
+              </Banner>
+            )}
+            {waiting && !changed && (
+              <Banner boxed icon={KeyRound} title={_('chat.newIdentityTitle', { name })}>
+                {_('verify.waitingText')}
+              </Banner>
+            )}
             {outcome === 'match' && (
               <Banner boxed tone="info" icon={ShieldCheck} title={_('verify.matchTitle')}>
                 {_('verify.matchText', { name })}
@@ -98,32 +140,34 @@ export function VerifyPage({
               </Banner>
             )}
           </div>
-          <section className="mt-6 rounded-lg bg-surface p-5 shadow-1 md:p-6 forced:border">
-            <div className="flex flex-wrap items-center justify-between gap-6">
-              <div>
-                <h2 className="text-17">{_('verify.number')}</h2>
-                <p className="mt-1 mb-4 text-13 text-text-2">{_('verify.numberDetail')}</p>
-                <SafetyNumber groups={number.groups} />
-                <div className="mt-4 -ms-3 flex flex-wrap gap-x-2">
-                  <Button variant="ghost" icon={ScanLine} onClick={() => setScanning(true)}>
-                    {_('verify.scan', { name })}
-                  </Button>
-                  <Button variant="ghost" icon={Copy} onClick={() => onCopy(number.groups.join(' '))}>
-                    {_('ui.copy')}
-                  </Button>
+          {!changed && (
+            <section className="mt-6 rounded-lg bg-surface p-5 shadow-1 md:p-6 forced:border">
+              <div className="flex flex-wrap items-center justify-between gap-6">
+                <div>
+                  <h2 className="text-17">{_('verify.number')}</h2>
+                  <p className="mt-1 mb-4 text-13 text-text-2">{_('verify.numberDetail')}</p>
+                  <SafetyNumber groups={number.groups} />
+                  <div className="mt-4 -ms-3 flex flex-wrap gap-x-2">
+                    <Button variant="ghost" icon={ScanLine} onClick={() => setScanning(true)}>
+                      {_('verify.scan', { name })}
+                    </Button>
+                    <Button variant="ghost" icon={Copy} onClick={() => onCopy(groups)}>
+                      {_('ui.copy')}
+                    </Button>
+                  </div>
                 </div>
+                <QrCode text={number.qr} label={_('verify.qr')} className="mx-auto size-44 md:mx-0" />
               </div>
-              <QrCode text={number.qr} label={_('verify.qr')} className="mx-auto size-44 md:mx-0" />
-            </div>
-            <div className="mt-6 grid gap-3 md:grid-cols-2">
-              <Button variant="accent" size="lg" icon={Check} onClick={() => void decide(true)}>
-                {_('verify.match')}
-              </Button>
-              <Button variant="outline" size="lg" onClick={() => void decide(false)}>
-                {_('verify.differ')}
-              </Button>
-            </div>
-          </section>
+              <div className="mt-6 grid gap-3 md:grid-cols-2">
+                <Button variant="accent" size="lg" icon={Check} onClick={() => void decide(true)}>
+                  {waiting ? _('verify.matchAccept') : _('verify.match')}
+                </Button>
+                <Button variant="outline" size="lg" onClick={() => void decide(false)}>
+                  {_('verify.differ')}
+                </Button>
+              </div>
+            </section>
+          )}
           {trust.type === 'verified' && (
             <p className="mt-4 text-13 text-text-2">{_('verify.since', { when: since ?? '' })}</p>
           )}

@@ -19,23 +19,7 @@ import {
 import { Link } from 'react-router';
 import { Avatar } from '../../ui/Avatar';
 import { PaneHeader } from '../../ui/Pane';
-
-export const settingsPages = [
-  'profile',
-  'privacy',
-  'notifications',
-  'appearance',
-  'storage',
-  'sessions',
-  'recovery',
-  'blocked',
-  'language',
-  'accessibility',
-  'shortcuts',
-  'server',
-  'about',
-] as const;
-export type SettingsPageId = (typeof settingsPages)[number];
+import { settingsPages, useSettingsTitle, type SettingsPageId } from './pages';
 
 const icons: Record<SettingsPageId, LucideIcon> = {
   profile: User,
@@ -52,27 +36,6 @@ const icons: Record<SettingsPageId, LucideIcon> = {
   server: Server,
   about: FileCheck,
 };
-
-/** Names of the pages, also used as their headings. */
-export function useSettingsTitle(): (page: SettingsPageId) => string {
-  const { _ } = useLingui();
-  const titles: Record<SettingsPageId, () => string> = {
-    profile: () => _('settings.profile'),
-    privacy: () => _('settings.privacy'),
-    notifications: () => _('settings.notifications'),
-    appearance: () => _('settings.appearance'),
-    storage: () => _('settings.storage'),
-    sessions: () => _('sessions.title'),
-    recovery: () => _('settings.recovery'),
-    blocked: () => _('blocked.title'),
-    language: () => _('settings.language'),
-    accessibility: () => _('settings.accessibility'),
-    shortcuts: () => _('settings.shortcuts'),
-    server: () => _('settings.server'),
-    about: () => _('settings.about'),
-  };
-  return (page) => titles[page]();
-}
 
 /** The list of settings; the page beside it shows one. */
 export function SettingsPane({
