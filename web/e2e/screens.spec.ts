@@ -129,10 +129,11 @@ test('the focus stays among the messages when its message is scrolled away or de
   const { page } = alice;
   await page.setViewportSize({ width: 1280, height: 420 });
   for (let line = 1; line <= 16; line += 1) await alice.send(`line ${line}`);
-  const focused = page.getByRole('log').locator('[data-message]:focus');
+  const log = page.getByRole('log');
+  const focused = log.locator('[data-message]:focus');
+  await expect(log.getByText('line 16')).toBeInViewport();
   await page.keyboard.press('Shift+F6');
   await expect(focused).toContainText('line 16');
-  const log = page.getByRole('log');
   await log.hover();
   await page.mouse.wheel(0, -4_000);
   await expect(log.getByText('first words', { exact: true })).toBeInViewport();

@@ -25,6 +25,8 @@ import type { Timeline } from './useTimeline';
 const END_PX = 48;
 /** The window that follows the eye moves when the middle of the screen moved by this many messages. */
 const LOOK_STEP = 20;
+/** For so long a row that takes the place of the focused one waits for the focus to be free. */
+const CLOSING_FRAMES = 30;
 
 const NONE: ReadonlySet<string> = new Set();
 
@@ -288,12 +290,18 @@ function useRowInFocus(
     if (index >= 0) last.current = index;
     if (index >= 0 || focusedId === null) return;
     const next = rows[Math.min(last.current, rows.length - 1)]?.item.message_id ?? null;
-    // A dialog that closes gives its focus back first.
-    const frame = requestAnimationFrame(() => {
+    let frame = 0;
+    // The dialog that deleted it needs some frames to give its focus up.
+    const follow = (frames: number) => {
+      if (next !== null && document.activeElement === document.body)
+        rowOf(scroller.current, next)?.focus({ preventScroll: true });
+      else if (frames > 0) {
+        frame = requestAnimationFrame(() => follow(frames - 1));
+        return;
+      }
       onFocusRow(next);
-      if (document.activeElement !== document.body || next === null) return;
-      rowOf(scroller.current, next)?.focus({ preventScroll: true });
-    });
+    };
+    frame = requestAnimationFrame(() => follow(CLOSING_FRAMES));
     return () => cancelAnimationFrame(frame);
   }, [rows, index, focusedId, onFocusRow, scroller]);
   return index < 0 ? rows.length - 1 : index;
