@@ -142,8 +142,11 @@ impl Disk {
         state.is_off = false;
         state.planned = None;
         let survive_per_mille = dice.pick(&[0, 0, 500, 1000]).copied().unwrap_or(0);
+        // Threads of a killed relay close their files when they come to it. What is not synced then differs from run to
+        // run, in pages and not in rows; the world's dice must not.
+        let mut dice = dice.fork();
         for (path, kept) in &mut state.files {
-            kept.lose(survive_per_mille, dice);
+            kept.lose(survive_per_mille, &mut dice);
             // A new file in the old one's place: whoever still has that one open reaches nothing with it.
             match &kept.synced {
                 Some(content) => {
