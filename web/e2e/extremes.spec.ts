@@ -103,6 +103,20 @@ test('long names, other scripts, rubbish and very long texts stay within the nar
   await expect(ending).toHaveCount(0);
   await expect(message).toBeInViewport();
 
+  // Nor does a scroll that was on its way, at the end, take whoever reads on to the new end.
+  await wide.page.getByRole('log').evaluate((log) => (log.scrollTop = log.scrollHeight));
+  await expect(more).toBeInViewport();
+  const before = await message.evaluate((element) => element.getBoundingClientRect().top);
+  await more.evaluate((button: HTMLElement) => {
+    button.click();
+    button.closest('[role="log"]')?.dispatchEvent(new Event('scroll'));
+  });
+  await expect(ending).toHaveCount(1);
+  await wide.page.waitForTimeout(500);
+  expect(await message.evaluate((element) => element.getBoundingClientRect().top)).toBeCloseTo(before, -1);
+  await message.getByRole('button', { name: text('ui.readLess') }).press('Enter');
+  await expect(ending).toHaveCount(0);
+
   // A search for words of its end shows them.
   await wide.page.keyboard.press('Control+f');
   await wide.page.getByRole('searchbox', { name: text('chat.searchHere') }).fill('w2298');

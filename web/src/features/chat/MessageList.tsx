@@ -25,6 +25,8 @@ import type { Timeline } from './useTimeline';
 const END_PX = 48;
 /** The window that follows the eye moves when the middle of the screen moved by this many messages. */
 const LOOK_STEP = 20;
+/** For so long a message that unfolds is kept where it is. */
+const UNFOLDING_FRAMES = 8;
 /** For so long a row that takes the place of the focused one waits for the focus to be free. */
 const CLOSING_FRAMES = 30;
 
@@ -73,6 +75,8 @@ export function MessageList({
   /** Where the scroller stood last. */
   const top = useRef(0);
   const looked = useRef(-1);
+  /** A message unfolds: until its height is known, the list can seem to be at its end. */
+  const unfolding = useRef(false);
   const [away, setAway] = useState(false);
   const [seenUpTo, setSeenUpTo] = useState<string | null>(null);
   const [focusedId, setFocusedId] = useState<string | null>(null);
@@ -144,7 +148,7 @@ export function MessageList({
     if (!element) return;
     const left = element.scrollHeight - element.scrollTop - element.clientHeight;
     // Only going up leaves the end: a long message that is measured a moment after it was drawn must not.
-    if (left < END_PX) atEnd.current = true;
+    if (left < END_PX) atEnd.current = !unfolding.current;
     else if (element.scrollTop < top.current) atEnd.current = false;
     top.current = element.scrollTop;
     setAway(left > element.clientHeight / 2);
@@ -179,9 +183,23 @@ export function MessageList({
       else after.delete(id);
       return after;
     });
-    if (whole) return;
-    const row = rowOf(scroller.current, id);
-    requestAnimationFrame(() => row?.scrollIntoView({ block: 'nearest' }));
+    const element = scroller.current;
+    const row = rowOf(element, id);
+    if (!element || !row) return;
+    if (!whole) {
+      requestAnimationFrame(() => row.scrollIntoView({ block: 'nearest' }));
+      return;
+    }
+    // While the list still moves, its library keeps the end of a message in place that grows: the beginning must stay.
+    const { top } = row.getBoundingClientRect();
+    unfolding.current = true;
+    const stay = (frames: number) => {
+      const moved = row.getBoundingClientRect().top - top;
+      if (Math.abs(moved) > 1) element.scrollTop += moved;
+      unfolding.current = frames > 0;
+      if (frames > 0) requestAnimationFrame(() => stay(frames - 1));
+    };
+    requestAnimationFrame(() => stay(UNFOLDING_FRAMES));
   }, []);
 
   const newBelow = useMemo(() => {
