@@ -380,7 +380,7 @@ describe('signed in', () => {
     await userEvent.click(screen.getByRole('button', { name: 'They differ' }));
     expect((await screen.findByRole('alert')).textContent).toContain('The numbers differ.');
     expect(commands).toEqual([]);
-    await userEvent.click(screen.getByRole('button', { name: 'They match: accept the new keys' }));
+    await userEvent.click(screen.getByRole('button', { name: 'They match: accept' }));
     await screen.findByText(/marked as checked in person/);
     expect(commands).toEqual([
       { type: 'accept_new_identity', contact_id: 'jonas' },
