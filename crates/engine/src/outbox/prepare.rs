@@ -5,19 +5,22 @@ use crate::error::Outcome;
 use crate::purpose::Purpose;
 use crate::requests::{self, Request};
 use crate::shell::Method;
-use crate::store::rows::int;
+use crate::store::rows::{int, uint};
 use crate::{identities, inbox, outbox};
 use rusqlite::params;
 use securechat_crypto::bundle::{self, BundleRefused, HandshakeKeys, PeerBundle};
 use securechat_crypto::pqxdh::Address;
 use securechat_crypto::ratchet::PeerSessions;
 use securechat_proto::api::{OneTimePrekey, PrekeyBundle, PrekeyBundles, PrekeyClaim};
-use securechat_proto::{AccountId, DeviceId, Fingerprint, limits};
+use securechat_proto::{AccountId, DeviceId, Fingerprint, Timestamp, limits};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
 /// Verified bundles kept in memory.
 const CACHED_MAX: usize = 512;
+/// Claimed prekeys are used within this time or not at all: their owner may replace them at once, keeps them for 35 days
+/// then, and an envelope may wait at the relay for 30 of those.
+const PREKEYS_HELD_MS: u64 = 5 * limits::DAY_MS;
 /// A device without a bundle is asked for again after this.
 const UNPUBLISHED_MS: u64 = 4 * limits::MINUTE_MS;
 
@@ -56,13 +59,16 @@ pub(super) fn prekeys(
     bundle: &PeerBundle,
 ) -> Outcome<Option<HandshakeKeys>> {
     let row = cx.db.one(
-        "SELECT one_time FROM identities_bundles WHERE device_id = ?1 AND one_time IS NOT NULL",
+        "SELECT one_time, fetched_at FROM identities_bundles WHERE device_id = ?1 AND one_time IS NOT NULL",
         [address.device.as_bytes()],
-        |row| row.get::<_, Vec<u8>>(0),
+        |row| Ok((row.get::<_, Vec<u8>>(0)?, Timestamp(uint(row.get(1)?)))),
     )?;
-    let Some(stored) = row else {
+    let Some((stored, fetched)) = row else {
         return Ok(None);
     };
+    if cx.now.since(fetched) > PREKEYS_HELD_MS {
+        return Ok(None);
+    }
     let Some(one_time) = serde_json::from_slice::<Option<OneTimePrekey>>(&stored)
         .ok()
         .flatten()

@@ -104,6 +104,8 @@ pub struct Relay {
     pub refuse_submits: Option<socket::Outcome>,
     /// Registrations of delivery rights fail for now, with this status and code.
     pub tokens_fail: Option<(u16, Code)>,
+    /// The lowest sealing key of a device that it still opens.
+    pub sealing_floors: BTreeMap<DeviceId, u32>,
     /// Message requests taken before all further ones are refused.
     pub requests_left: u32,
     /// The next submit is put off this many times, while others are taken.
@@ -152,6 +154,7 @@ impl Relay {
             seen: Vec::new(),
             refuse_submits: None,
             tokens_fail: None,
+            sealing_floors: BTreeMap::new(),
             requests_left: 100,
             put_off: 0,
             put_off_id: None,

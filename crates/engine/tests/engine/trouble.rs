@@ -3,6 +3,7 @@
 use crate::world::World;
 use securechat_engine::api::*;
 use securechat_proto::api::Code;
+use securechat_proto::limits::DAY_MS;
 use securechat_proto::wire::socket::Outcome;
 
 #[test]
@@ -383,6 +384,41 @@ fn a_lost_right_turns_no_order_round() {
     assert!(!world.lines(bob, conversation).contains(&SystemEvent::Gap));
 }
 
+/// Prekeys that were claimed and not used do not open any more when the other side has erased them since.
+#[test]
+fn who_was_away_for_long_starts_no_session_on_prekeys_of_then() {
+    let mut world = World::new();
+    let (alice, bob, conversation) = world.friends(true);
+    world.skip(8 * DAY_MS);
+    world.text(alice, conversation, "asks for prekeys, which the next message would use");
+    world.pass(60_000);
+    world.cut(alice);
+    for _ in 0..50 {
+        world.skip(DAY_MS);
+        world.pass(60_000);
+    }
+    world.text(alice, conversation, "written before the relay could be asked");
+    let device = world.account(bob).device_id.unwrap();
+    world.relay.sealing_floors.insert(device, 20);
+    world.uncut(alice);
+    world.pass(120_000);
+    assert_eq!(
+        world.count(bob, conversation, "written before the relay could be asked"),
+        1
+    );
+    world.kill(bob);
+    assert_eq!(broken(&world, bob), 0);
+}
+
+/// Envelopes of a killed engine's peers that its sessions did not open.
+fn broken(world: &World, index: usize) -> i64 {
+    let count = "SELECT count(*) FROM inbox_counts WHERE name = 'open_broken'";
+    world
+        .store(index)
+        .query_row(count, [], |row| row.get(0))
+        .unwrap()
+}
+
 /// The relay puts one submit off again and again while it would take others: what was sealed later waits with it, for the
 /// receiver keeps keys for 40 late messages only.
 #[test]
@@ -401,15 +437,7 @@ fn what_the_relay_puts_off_does_not_come_too_late_to_open() {
     assert_eq!(world.relay.put_off, 0);
     assert_eq!(world.account(alice).pending, 0);
     world.kill(bob);
-    let broken: i64 = world
-        .store(bob)
-        .query_row(
-            "SELECT count(*) FROM inbox_counts WHERE name = 'open_broken'",
-            [],
-            |row| row.get(0),
-        )
-        .unwrap();
-    assert_eq!(broken, 0);
+    assert_eq!(broken(&world, bob), 0);
 }
 
 /// What waits for something holds back what is written later, although that could leave.

@@ -175,7 +175,8 @@ impl Relay {
             .collect();
         for envelope in &destination.envelopes {
             let device = DeviceId::from_slice(&envelope.device_id).unwrap();
-            if !live.contains(&device) {
+            let floor = self.sealing_floors.get(&device).copied().unwrap_or(0);
+            if !live.contains(&device) || envelope.sealing_key_number < floor {
                 result.stale_devices.push(device.to_vec());
                 continue;
             }
