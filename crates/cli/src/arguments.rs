@@ -199,9 +199,13 @@ pub struct Verify {
     #[arg(long)]
     pub qr: Option<String>,
     /// "I know that these are new keys": what waited is sent under them. Shows the new safety number, to be compared.
-    #[arg(long, conflicts_with_all = ["same", "differs", "qr"])]
+    /// With --qr only when the code is theirs, and they count as compared then.
+    #[arg(long, conflicts_with_all = ["same", "differs"])]
     pub accept_new_keys: bool,
     /// Also when safety numbers had been compared with the old keys.
     #[arg(long, requires = "accept_new_keys")]
     pub sure: bool,
+    /// The 60 digits that were compared: --same and --accept-new-keys are refused when they are others by now.
+    #[arg(long, conflicts_with_all = ["differs", "qr"])]
+    pub number: Option<String>,
 }

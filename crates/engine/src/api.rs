@@ -68,13 +68,15 @@ pub enum Command {
     /// Replies `InviteLink`. The former link, if any, stops working.
     CreateInviteLink,
     RevokeInviteLink,
-    /// "The safety numbers are the same" (true) or "they differ, or I take it back" (false).
-    SetVerified { contact_id: ContactId, verified: bool },
+    /// "The safety numbers are the same" (true) or "they differ, or I take it back" (false). `number`: the digits that were
+    /// compared; when the contact's are others by now, it is refused as `new_identity`.
+    SetVerified { contact_id: ContactId, verified: bool, number: Option<String> },
     /// Compares a scanned safety QR with what we hold. Replies `QrChecked`; a match also verifies. Another text than a
     /// safety QR's is `invalid`.
     CheckSafetyQr { contact_id: ContactId, payload: String },
-    /// "I know that this is a new identity": what was held goes out, under the new keys.
-    AcceptNewIdentity { contact_id: ContactId },
+    /// "I know that this is a new identity": what was held goes out, under the new keys. `number` as in `SetVerified`; none
+    /// when nothing was compared.
+    AcceptNewIdentity { contact_id: ContactId, number: Option<String> },
 
     /// Replies `Message`.
     SendText { conversation_id: ConversationId, text: String, reply_to: Option<ContentId> },

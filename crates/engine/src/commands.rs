@@ -53,12 +53,15 @@ pub(crate) fn carry_out(cx: &mut Cx<'_>, command: &Command) -> Outcome<Answer> {
         Command::SetVerified {
             contact_id,
             verified,
-        } => views::set_verified(cx, contact_id, *verified),
+            number,
+        } => views::set_verified(cx, contact_id, *verified, number.as_deref()),
         Command::CheckSafetyQr {
             contact_id,
             payload,
         } => views::check_qr(cx, contact_id, payload),
-        Command::AcceptNewIdentity { contact_id } => contacts::accept_new_identity(cx, contact_id),
+        Command::AcceptNewIdentity { contact_id, number } => {
+            contacts::accept_new_identity(cx, contact_id, number.as_deref())
+        }
         Command::SendText {
             conversation_id,
             text,

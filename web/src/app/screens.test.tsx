@@ -362,7 +362,11 @@ describe('signed in', () => {
     expect(await screen.findByText(/You had compared safety numbers/)).toBeTruthy();
     expect(screen.getByRole('textbox', { name: 'Message Jonas' })).toHaveProperty('disabled', true);
     await userEvent.click(screen.getByRole('button', { name: 'Accept the new keys' }));
-    expect(commands).toContainEqual({ type: 'accept_new_identity', contact_id: 'jonas' });
+    expect(commands).toContainEqual({
+      type: 'accept_new_identity',
+      contact_id: 'jonas',
+      number: null,
+    });
   });
 
   it('shows the sixty digits, and both answers', async () => {
@@ -370,7 +374,12 @@ describe('signed in', () => {
     const digits = await screen.findByRole('list', { name: 'Safety number' });
     expect(digits.textContent.replace(/\D/g, '')).toHaveLength(60);
     await userEvent.click(screen.getByRole('button', { name: 'They differ' }));
-    expect(commands).toContainEqual({ type: 'set_verified', contact_id: 'mara', verified: false });
+    expect(commands).toContainEqual({
+      type: 'set_verified',
+      contact_id: 'mara',
+      verified: false,
+      number: expect.stringMatching(/^(\d{5} ){11}\d{5}$/) as string,
+    });
     expect((await screen.findByRole('alert')).textContent).toContain('The numbers differ.');
   });
 
@@ -382,9 +391,10 @@ describe('signed in', () => {
     expect(commands).toEqual([]);
     await userEvent.click(screen.getByRole('button', { name: 'They match: accept' }));
     await screen.findByText(/marked as checked in person/);
+    const number = '37294 81056 44912 70368 15520 92847 60133 28475 99016 34782 51209 86641';
     expect(commands).toEqual([
-      { type: 'accept_new_identity', contact_id: 'jonas' },
-      { type: 'set_verified', contact_id: 'jonas', verified: true },
+      { type: 'accept_new_identity', contact_id: 'jonas', number },
+      { type: 'set_verified', contact_id: 'jonas', verified: true, number },
     ]);
   });
 

@@ -46,6 +46,9 @@ enum Order {
         /// Also when safety numbers had been compared with the old keys.
         #[serde(default)]
         sure: bool,
+        /// The digits that were compared.
+        #[serde(default)]
+        number: Option<String>,
     },
 }
 
@@ -124,8 +127,9 @@ impl Session {
             Order::Decline { who } => self.decline(self.request_of(&who)?).await?,
             Order::Block { who } => self.block(self.contact_of(&who)?).await?,
             Order::Unblock { who } => self.unblock(self.contact_of(&who)?).await?,
-            Order::AcceptNewKeys { who, sure } => {
-                self.accept_new_keys(self.contact_of(&who)?, sure).await?;
+            Order::AcceptNewKeys { who, sure, number } => {
+                self.accept_new_keys(self.contact_of(&who)?, sure, number)
+                    .await?;
             }
         }
         Ok(self.printer.done()?)

@@ -70,6 +70,7 @@ impl Session {
         &mut self,
         contact_id: ContactId,
         sure: bool,
+        number: Option<String>,
     ) -> Result<()> {
         let contact = people::contact(&self.driver, contact_id);
         let trust = contact.map(|contact| contact.item.trust);
@@ -87,12 +88,17 @@ impl Session {
             )
             .into());
         }
-        let accept = Command::AcceptNewIdentity { contact_id };
+        let accept = Command::AcceptNewIdentity { contact_id, number };
         self.command(accept).await.map(drop).map_err(|error| {
-            explain(
+            let error = explain(
                 error,
                 RefusalCode::NotFound,
                 "they have no new keys to accept",
+            );
+            explain(
+                error,
+                RefusalCode::NewIdentity,
+                "their keys are others by now than those that were compared",
             )
         })
     }

@@ -11,7 +11,9 @@ use crate::password;
 use crate::people;
 use crate::print::Printer;
 use anyhow::{Result, bail};
-use securechat_engine::api::{AccountState, Command, Connection, Query, RefusalCode, Reply, View};
+use securechat_engine::api::{
+    AccountState, Command, Connection, ContactId, Query, RefusalCode, Reply, SafetyNumberView, View,
+};
 use std::time::Duration;
 
 /// Nothing arrived for this long: what waited is here.
@@ -133,6 +135,14 @@ impl Session {
 
     async fn verify(&mut self, arguments: Verify) -> Result<()> {
         let contact_id = people::find(&self.driver, &arguments.who)?.contact_id;
+        let is_scanned = arguments.qr.is_some();
+        // Read before the code is checked: what is accepted after it is what was checked, or nothing.
+        let number = match arguments.number {
+            None if is_scanned => self
+                .safety_number(contact_id)
+                .map(|view| view.groups.concat()),
+            number => number,
+        };
         if let Some(payload) = arguments.qr {
             let check = Command::CheckSafetyQr {
                 contact_id,
@@ -152,20 +162,32 @@ impl Session {
                 )
                 .into());
             }
-        } else if arguments.same || arguments.differs {
-            self.command(Command::SetVerified {
-                contact_id,
-                verified: arguments.same,
-            })
-            .await?;
-        } else if arguments.accept_new_keys {
-            self.accept_new_keys(contact_id, arguments.sure).await?;
+        }
+        if arguments.accept_new_keys {
+            let sure = arguments.sure || is_scanned;
+            self.accept_new_keys(contact_id, sure, number.clone())
+                .await?;
             self.flush().await?;
         }
-        if let View::SafetyNumber(view) = self.driver.query(Query::SafetyNumber { contact_id }) {
+        if arguments.same || arguments.differs || (is_scanned && arguments.accept_new_keys) {
+            self.command(Command::SetVerified {
+                contact_id,
+                verified: !arguments.differs,
+                number,
+            })
+            .await?;
+        }
+        if let Some(view) = self.safety_number(contact_id) {
             self.printer.safety_number(&view)?;
         }
         Ok(())
+    }
+
+    fn safety_number(&self, contact_id: ContactId) -> Option<SafetyNumberView> {
+        match self.driver.query(Query::SafetyNumber { contact_id }) {
+            View::SafetyNumber(view) => Some(view),
+            _ => None,
+        }
     }
 
     async fn kit(&mut self, check: Option<String>) -> Result<()> {

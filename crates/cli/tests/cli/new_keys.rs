@@ -76,7 +76,15 @@ fn new_keys_are_accepted_by_whoever_says_so() {
     // They were compared, so that it takes more than one word.
     assert_eq!(alice.refused(&accept), (7, "new_identity".into()));
     assert!(alice.said(&accept).contains("ask in person"));
-    let accepted = alice.done(&sure);
+    let other = "0".repeat(60);
+    let number = |digits| [&sure[..], &["--number", digits]].concat();
+    assert_eq!(
+        alice.refused(&number(&other)),
+        (7, "new_identity".into()),
+        "keys that nobody compared"
+    );
+    let digits = groups(&waiting).to_string();
+    let accepted = alice.done(&number(&digits));
     assert_ne!(trust(&accepted), "new_identity");
     assert_eq!(groups(&accepted), groups(&theirs));
     let history = alice.text(&["history", "bob"]);
@@ -93,10 +101,22 @@ fn new_keys_are_accepted_by_whoever_says_so() {
     bot.line("account");
     bot.order(&json!({ "send": { "to": "bob", "text": "who are you?" } }));
     assert_eq!(bot.next()["error"]["code"], "new_identity");
+    let order = json!({ "accept_new_keys": { "who": "bob", "number": other } });
+    bot.order(&order);
+    assert_eq!(bot.next()["error"]["code"], "new_identity");
     let order = json!({ "accept_new_keys": { "who": "bob" } });
     bot.order(&order);
     assert_eq!(bot.next()["done"], true);
     bot.order(&order);
     assert_eq!(bot.next()["error"]["code"], "not_found");
     bot.end();
+
+    // A scanned code says whose they are, so that the same line accepts and marks them.
+    second.done(&["contact", "list"]);
+    takes_the_place(&server, "bob", "second");
+    alice.done(&["contact", "add", "bob"]);
+    alice.learns("/contact/trust/type", "new_identity");
+    let scanned = alice.done(&["verify", "bob", "--accept-new-keys", "--qr", code]);
+    assert_eq!(trust(&scanned), "verified");
+    assert_eq!(groups(&scanned), groups(&theirs));
 }

@@ -1,6 +1,8 @@
 //! What happens when a contact's identity is questioned: new devices, a new Genesis, two contradicting logs.
 
-use super::{COLUMNS, Contact, Standing, by_fingerprint, changed, line, named, read, requests};
+use super::{
+    COLUMNS, Contact, Standing, by_fingerprint, changed, line, named, read, requests, views,
+};
 use crate::api::{ContactId, RefusalCode, Reply, SystemEvent};
 use crate::context::{Answer, Cx};
 use crate::error::{Fault, Outcome};
@@ -73,11 +75,16 @@ pub(crate) fn on_new_identity(
 }
 
 /// "I know that this is a new identity": the contact is the new one from here on, and what was held goes out to it.
-pub(crate) fn accept_new_identity(cx: &mut Cx<'_>, id: &ContactId) -> Outcome<Answer> {
+pub(crate) fn accept_new_identity(
+    cx: &mut Cx<'_>,
+    id: &ContactId,
+    number: Option<&str>,
+) -> Outcome<Answer> {
     let contact = named(cx, id)?;
     let found = contact
         .new_fingerprint
         .ok_or(Fault::refused(RefusalCode::NotFound))?;
+    views::still_has(cx, &contact, number)?;
     let other = by_fingerprint(cx.db, &found)?;
     if let Some(other) = &other {
         merge(cx, &contact, other)?;
@@ -129,10 +136,11 @@ fn merge(cx: &mut Cx<'_>, into: &Contact, other: &Contact) -> Outcome<()> {
         params![target.as_bytes(), source.as_bytes()],
     )?;
     cx.db.run(
-        "UPDATE contacts_list SET my_token = coalesce(?2, my_token) WHERE contact_id = ?1",
+        "UPDATE contacts_list SET my_token = coalesce(?2, my_token), blocked = blocked OR ?3 WHERE contact_id = ?1",
         params![
             into.id.0.as_bytes(),
-            other.my_token.as_ref().map(<[u8; 16]>::as_slice)
+            other.my_token.as_ref().map(<[u8; 16]>::as_slice),
+            other.blocked
         ],
     )?;
     cx.db.run(

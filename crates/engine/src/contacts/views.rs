@@ -36,14 +36,15 @@ pub(crate) fn request_state(contact: &Contact) -> RequestState {
 
 /// The trust line, strongest warning first.
 pub(crate) fn trust(db: Db<'_>, contact: &Contact) -> Outcome<Trust> {
-    if let Some(at_ms) = identities::is_frozen(db, &contact.fingerprint)? {
-        return Ok(Trust::Frozen { at_ms });
-    }
+    // Before contradictions in the log it replaces: those end with it, and the person has to decide about the new keys.
     if let Some(at_ms) = contact.new_identity_at {
         return Ok(Trust::NewIdentity {
             at_ms,
             was_verified: contact.was_verified,
         });
+    }
+    if let Some(at_ms) = identities::is_frozen(db, &contact.fingerprint)? {
+        return Ok(Trust::Frozen { at_ms });
     }
     if let Some(at_ms) = contact.verified_at {
         return Ok(Trust::Verified { at_ms });
@@ -163,13 +164,37 @@ pub(crate) fn safety_number(db: Db<'_>, id: &ContactId) -> Outcome<Option<Safety
     }))
 }
 
-pub(crate) fn set_verified(cx: &mut Cx<'_>, id: &ContactId, verified: bool) -> Outcome<Answer> {
+pub(crate) fn set_verified(
+    cx: &mut Cx<'_>,
+    id: &ContactId,
+    verified: bool,
+    number: Option<&str>,
+) -> Outcome<Answer> {
     let contact = named(cx, id)?;
     if contact.new_identity_at.is_some() {
         return Err(Fault::refused(RefusalCode::NewIdentity));
     }
+    still_has(cx, &contact, number)?;
     mark(cx, &contact, verified)?;
     Ok(Answer::Now(Reply::Done))
+}
+
+/// Keys can change while two people compare: their answer counts for the number they saw.
+pub(super) fn still_has(cx: &mut Cx<'_>, contact: &Contact, number: Option<&str>) -> Outcome<()> {
+    let Some(number) = number else {
+        return Ok(());
+    };
+    let ours = cx.me()?.fingerprint;
+    let now = SafetyNumber::of(&ours, &contact.compared());
+    if number
+        .chars()
+        .filter(char::is_ascii_digit)
+        .eq(now.digits().chars())
+    {
+        Ok(())
+    } else {
+        Err(Fault::refused(RefusalCode::NewIdentity))
+    }
 }
 
 fn mark(cx: &mut Cx<'_>, contact: &Contact, verified: bool) -> Outcome<()> {

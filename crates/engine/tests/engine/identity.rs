@@ -486,14 +486,7 @@ fn another_genesis_holds_what_is_written_until_the_person_agrees() {
     let mut world = World::new();
     let (alice, bob, conversation) = world.friends(false);
     world.cut(bob);
-    // Bob starts over: another registration takes his place at the relay.
-    let second = world.peer(false);
-    let old = world.relay.account_of("bob").unwrap();
-    world.relay.accounts.get_mut(&old).unwrap().handle = "gone".into();
-    world.sign_up(second, "bob");
-    let new = world.relay.account_of("bob").unwrap();
-    let log = world.relay.accounts[&new].log.clone();
-    world.relay.accounts.get_mut(&old).unwrap().log = log;
+    let second = takes_the_place_of_bob(&mut world, "second");
     world.text(alice, conversation, "for the old bob");
     world.pass(120_000);
     assert!(matches!(
@@ -538,7 +531,7 @@ fn another_genesis_holds_what_is_written_until_the_person_agrees() {
         "a comparison is no consent"
     );
     assert_eq!(
-        world.command(alice, Command::AcceptNewIdentity { contact_id }),
+        world.command(alice, accepting(contact_id, None)),
         Ok(Reply::Done)
     );
     assert_eq!(
@@ -551,6 +544,121 @@ fn another_genesis_holds_what_is_written_until_the_person_agrees() {
             .lines(alice, conversation)
             .contains(&SystemEvent::NewIdentityAccepted)
     );
+}
+
+/// From here on the relay shows the account of a new person where bob's was.
+fn takes_the_place_of_bob(world: &mut World, handle: &str) -> usize {
+    let newcomer = world.peer(false);
+    world.sign_up(newcomer, handle);
+    let new = world.relay.account_of(handle).unwrap();
+    let log = world.relay.accounts[&new].log.clone();
+    let bob = world.relay.account_of("bob").unwrap();
+    world.relay.accounts.get_mut(&bob).unwrap().log = log;
+    newcomer
+}
+
+fn accepting(contact_id: ContactId, number: Option<&SafetyNumberView>) -> Command {
+    Command::AcceptNewIdentity {
+        contact_id,
+        number: number.map(|view| view.groups.join(" ")),
+    }
+}
+
+#[test]
+fn an_answer_counts_for_the_number_that_was_compared() {
+    let mut world = World::new();
+    let (alice, _bob, conversation) = world.friends(false);
+    let contact_id = world.contact_of(alice, conversation);
+    let verifying = |number: &SafetyNumberView| Command::SetVerified {
+        contact_id,
+        verified: true,
+        number: Some(number.groups.concat()),
+    };
+    let [first, second] = ["second", "third"].map(|handle| {
+        takes_the_place_of_bob(&mut world, handle);
+        world.add(alice, "bob");
+        world.pass(5_000);
+        world.safety_number(alice, conversation)
+    });
+    assert_ne!(first.groups, second.groups);
+    let refused = Err(RefusalCode::NewIdentity);
+    assert_eq!(
+        world.command(alice, accepting(contact_id, Some(&first))),
+        refused
+    );
+    assert_eq!(
+        world.command(alice, accepting(contact_id, Some(&second))),
+        Ok(Reply::Done)
+    );
+    assert_eq!(world.command(alice, verifying(&first)), refused);
+    assert_eq!(
+        world.conversation(alice, conversation).trust,
+        Trust::Unverified
+    );
+    assert_eq!(world.command(alice, verifying(&second)), Ok(Reply::Done));
+}
+
+/// Contradictions in the log of an identity end with it: the person decides about the next one.
+#[test]
+fn new_keys_can_be_accepted_in_place_of_a_forked_log() {
+    let mut world = World::new();
+    let (alice, bob, conversation) = world.friends(true);
+    let owner = Owner::of(&mut world, bob);
+    let genesis = owner.log(&world);
+    for _ in 0..2 {
+        let branch = owner.add(&genesis, &DeviceKeys::generate().unwrap());
+        owner.serve(&mut world, &branch);
+        world.add(alice, "bob");
+        world.pass(5_000);
+    }
+    let trust = world.conversation(alice, conversation).trust;
+    assert!(matches!(trust, Trust::Frozen { .. }), "{trust:?}");
+    takes_the_place_of_bob(&mut world, "second");
+    world.add(alice, "bob");
+    world.pass(5_000);
+    let shown = world.conversation(alice, conversation);
+    assert!(
+        matches!(shown.trust, Trust::NewIdentity { .. }),
+        "{:?}",
+        shown.trust
+    );
+    assert_eq!(shown.cannot_send, Some(RefusalCode::NewIdentity));
+    let accepted = world.command(alice, accepting(shown.contact_id, None));
+    assert_eq!(accepted, Ok(Reply::Done));
+    assert_eq!(world.conversation(alice, conversation).cannot_send, None);
+}
+
+/// The new identity wrote first and was blocked: accepting it in another's place does not let it in.
+#[test]
+fn who_was_blocked_stays_blocked_when_the_keys_are_accepted() {
+    let mut world = World::new();
+    let (alice, _bob, conversation) = world.friends(false);
+    let second = takes_the_place_of_bob(&mut world, "second");
+    world.add(alice, "bob");
+    let with_alice = world.add(second, "alice");
+    world.text(second, with_alice, "let me in");
+    world.pass(20_000);
+    let requests = Query::Chats {
+        filter: ChatFilter::Requests,
+    };
+    let View::Chats(requests) = world.query(alice, requests) else {
+        panic!()
+    };
+    let stranger = requests.items[0].contact_id;
+    let block = Command::Block {
+        contact_id: stranger,
+    };
+    assert_eq!(world.command(alice, block), Ok(Reply::Done));
+    let contact_id = world.contact_of(alice, conversation);
+    let accepted = world.command(alice, accepting(contact_id, None));
+    assert_eq!(accepted, Ok(Reply::Done));
+    assert_eq!(
+        world.conversation(alice, conversation).cannot_send,
+        Some(RefusalCode::Blocked)
+    );
+    world.text(second, with_alice, "and now?");
+    world.pass(60_000);
+    assert_eq!(world.count(alice, conversation, "and now?"), 0);
 }
 
 /// A head beyond what we hold proves nothing: the relay and the one who claims are asked, once.

@@ -390,14 +390,22 @@ fn who_was_away_for_long_starts_no_session_on_prekeys_of_then() {
     let mut world = World::new();
     let (alice, bob, conversation) = world.friends(true);
     world.skip(8 * DAY_MS);
-    world.text(alice, conversation, "asks for prekeys, which the next message would use");
+    world.text(
+        alice,
+        conversation,
+        "asks for prekeys, which the next message would use",
+    );
     world.pass(60_000);
     world.cut(alice);
     for _ in 0..50 {
         world.skip(DAY_MS);
         world.pass(60_000);
     }
-    world.text(alice, conversation, "written before the relay could be asked");
+    world.text(
+        alice,
+        conversation,
+        "written before the relay could be asked",
+    );
     let device = world.account(bob).device_id.unwrap();
     world.relay.sealing_floors.insert(device, 20);
     world.uncut(alice);

@@ -104,7 +104,10 @@ impl World {
         for chat in self.person(person).chats(ChatFilter::All) {
             if matches!(chat.trust, Trust::NewIdentity { .. }) {
                 let contact_id = chat.contact_id;
-                let command = Command::AcceptNewIdentity { contact_id };
+                let command = Command::AcceptNewIdentity {
+                    contact_id,
+                    number: None,
+                };
                 self.command(person, command, Asked::Other)?;
             }
         }

@@ -97,7 +97,9 @@ export function Footer(props: FooterProps) {
                   <Button
                     size="sm"
                     variant="outline"
-                    onClick={() => void onRun({ type: 'accept_new_identity', contact_id: view.contact_id })}
+                    onClick={() =>
+                      void onRun({ type: 'accept_new_identity', contact_id: view.contact_id, number: null })
+                    }
                   >
                     {_('chat.acceptIdentity')}
                   </Button>

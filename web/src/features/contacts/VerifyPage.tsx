@@ -58,8 +58,9 @@ export function VerifyPage({
   const changed = compared !== undefined && compared !== groups;
 
   const decide = async (verified: boolean) => {
-    const commands: Command[] = [{ type: 'set_verified', contact_id: contactId, verified }];
-    if (waiting && verified) commands.unshift({ type: 'accept_new_identity', contact_id: contactId });
+    const commands: Command[] = [{ type: 'set_verified', contact_id: contactId, verified, number: groups }];
+    if (waiting && verified)
+      commands.unshift({ type: 'accept_new_identity', contact_id: contactId, number: groups });
     // Keys that were not accepted have no mark to lose.
     if (waiting && !verified) commands.pop();
     for (const next of commands) {
