@@ -150,6 +150,26 @@ test('the focus stays among the messages when its message is scrolled away or de
   await expect(focused).toContainText('line 14');
 });
 
+test('the focus follows End to rows that were never drawn', async ({ world }) => {
+  const [alice, bob] = [new Person(await world.browser(), 'alice'), new Person(await world.browser(), 'bob')];
+  await acquainted(alice, bob);
+  const { page } = alice;
+  await page.setViewportSize({ width: 1280, height: 420 });
+  for (let line = 1; line <= 12; line += 1) await alice.send(`line ${line}`);
+  const log = page.getByRole('log');
+  const focused = log.locator('[data-message]:focus');
+  await expect(log.getByText('line 12')).toBeInViewport();
+  await page.keyboard.press('Shift+F6');
+  await expect(focused).toContainText('line 12');
+  await page.keyboard.press('Home');
+  await expect(log.getByText('first words', { exact: true })).toBeInViewport();
+  for (let line = 1; line <= 40; line += 1) await bob.send(`below ${line}`);
+  await expect(page.locator('[data-chat]')).toContainText('below 40');
+  await page.keyboard.press('End');
+  await expect(focused).toContainText('below 40');
+  await expect(focused).toBeInViewport();
+});
+
 /** Serious and critical findings of axe for WCAG 2.2 AA. It runs through the debugger, past the content policy. */
 async function findings(page: Page): Promise<Finding[]> {
   if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(AXE);

@@ -18,6 +18,7 @@ import { Skeleton } from '../../ui/Skeleton';
 import { TypingDots } from '../../ui/TypingDots';
 import { useNow } from '../../ui/useNow';
 import { MessageRow, type MessageActions, type MessageKeys } from './MessageRow';
+import { focusRow, rowOf } from './rowFocus';
 import { isBubble, toRows, type Row } from './timeline';
 import type { Timeline } from './useTimeline';
 
@@ -27,13 +28,9 @@ const END_PX = 48;
 const LOOK_STEP = 20;
 /** For so long a message that unfolds is kept where it is. */
 const UNFOLDING_FRAMES = 8;
-/** For so long a row that takes the place of the focused one waits for the focus to be free. */
-const CLOSING_FRAMES = 30;
 
 const NONE: ReadonlySet<string> = new Set();
 
-const rowOf = (scroller: HTMLElement | null, id: string) =>
-  scroller?.querySelector<HTMLElement>(`[data-message="${CSS.escape(id)}"]`);
 const sameDay = (a: number, b: number) => daysBetween(a, b) === 0;
 
 /** The messages of one conversation: virtual, keeps its place, one tab stop, arrows between messages. */
@@ -222,8 +219,7 @@ export function MessageList({
   useEffect(() => {
     if (!focusWanted.current || focusedId === null) return;
     focusWanted.current = false;
-    const frame = requestAnimationFrame(() => rowOf(scroller.current, focusedId)?.focus());
-    return () => cancelAnimationFrame(frame);
+    return focusRow(() => rowOf(scroller.current, focusedId));
   }, [focusedId]);
 
   const onKeyDown = (event: KeyboardEvent) => {
@@ -308,19 +304,11 @@ function useRowInFocus(
     if (index >= 0) last.current = index;
     if (index >= 0 || focusedId === null) return;
     const next = rows[Math.min(last.current, rows.length - 1)]?.item.message_id ?? null;
-    let frame = 0;
-    // The dialog that deleted it needs some frames to give its focus up.
-    const follow = (frames: number) => {
-      if (next !== null && document.activeElement === document.body)
-        rowOf(scroller.current, next)?.focus({ preventScroll: true });
-      else if (frames > 0) {
-        frame = requestAnimationFrame(() => follow(frames - 1));
-        return;
-      }
-      onFocusRow(next);
-    };
-    frame = requestAnimationFrame(() => follow(CLOSING_FRAMES));
-    return () => cancelAnimationFrame(frame);
+    return focusRow(
+      () => (next === null ? null : rowOf(scroller.current, next)),
+      { preventScroll: true },
+      () => onFocusRow(next),
+    );
   }, [rows, index, focusedId, onFocusRow, scroller]);
   return index < 0 ? rows.length - 1 : index;
 }

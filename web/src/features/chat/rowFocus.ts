@@ -1,0 +1,32 @@
+/** For so long a row that shall have the focus waits until it can. */
+const FRAMES = 60;
+
+export const rowOf = (scroller: HTMLElement | null, id: string) =>
+  scroller?.querySelector<HTMLElement>(`[data-message="${CSS.escape(id)}"]`) ?? null;
+
+const isFree = (at: Element | null) =>
+  at === null || at === document.body || at.closest('[data-message]') !== null;
+
+/**
+ * Gives the focus to the row as soon as it can have it: one that was never measured is hidden, and a dialog needs some
+ * frames to give its focus up. Where the focus goes meanwhile it stays. The answer stops it.
+ */
+export function focusRow(
+  find: () => HTMLElement | null,
+  options?: FocusOptions,
+  onEnd: () => void = () => {},
+): () => void {
+  const from = document.activeElement;
+  let frame = 0;
+  const attempt = (frames: number) => {
+    const at = document.activeElement;
+    const row = find();
+    if (isFree(at) && !row?.contains(at)) row?.focus(options);
+    const arrived = row?.contains(document.activeElement) === true;
+    const elsewhere = at !== from && !isFree(at);
+    if (arrived || elsewhere || frames === 0) onEnd();
+    else frame = requestAnimationFrame(() => attempt(frames - 1));
+  };
+  frame = requestAnimationFrame(() => attempt(FRAMES));
+  return () => cancelAnimationFrame(frame);
+}
