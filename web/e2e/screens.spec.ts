@@ -170,6 +170,34 @@ test('the focus follows End to rows that were never drawn', async ({ world }) =>
   await expect(focused).toBeInViewport();
 });
 
+test('the focus enters the messages where the eye is, and goes on from a search at its hit', async ({
+  world,
+}) => {
+  const [alice, bob] = [new Person(await world.browser(), 'alice'), new Person(await world.browser(), 'bob')];
+  await acquainted(alice, bob);
+  const { page } = alice;
+  await page.setViewportSize({ width: 1280, height: 420 });
+  for (let line = 1; line <= 40; line += 1) await alice.send(`line ${line}.`);
+  const log = page.getByRole('log');
+  const focused = log.locator('[data-message]:focus');
+  const top = () => log.evaluate((element) => element.scrollTop);
+  await expect(log.getByText('line 40.')).toBeInViewport();
+  await log.hover();
+  await page.mouse.wheel(0, -4_000);
+  await expect(log.getByText('first words', { exact: true })).toBeInViewport();
+  const before = await top();
+  await page.keyboard.press('Shift+F6');
+  await expect(focused).toBeInViewport();
+  expect(await top()).toBe(before);
+
+  await page.keyboard.press('Control+f');
+  await page.keyboard.type('line 25.');
+  await expect(log.getByText('line 25.')).toBeInViewport();
+  await alice.composer.focus();
+  await page.keyboard.press('Shift+F6');
+  await expect(focused).toContainText('line 25.');
+});
+
 /** Serious and critical findings of axe for WCAG 2.2 AA. It runs through the debugger, past the content policy. */
 async function findings(page: Page): Promise<Finding[]> {
   if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(AXE);

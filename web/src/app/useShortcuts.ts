@@ -33,14 +33,29 @@ const entrances = [
 
 const isShown = (element: HTMLElement) => element.checkVisibility({ visibilityProperty: true });
 
+/** A third of it, or of what shows it, is on screen: of messages that fill a screen, one always is. */
+function isInView(element: HTMLElement, frame: HTMLElement): boolean {
+  const [it, shown] = [element.getBoundingClientRect(), frame.getBoundingClientRect()];
+  const overlap = Math.min(it.bottom, shown.bottom) - Math.max(it.top, shown.top);
+  return overlap >= Math.min(it.height, shown.height) / 3;
+}
+
+/** Whoever enters the messages stays where they read; elsewhere the screen may move. */
+function enter(region: HTMLElement): void {
+  const reading = region.matches('[role="log"]');
+  const entrance = entrances
+    .flatMap((selector) => [...region.querySelectorAll<HTMLElement>(selector)])
+    .find((element) => isShown(element) && (!reading || isInView(element, region)));
+  (entrance ?? region).focus({ preventScroll: reading });
+}
+
 /** Moves the focus to the next (1) or previous (-1) region of the page, past those in which nothing can have it. */
 export function moveRegion(step: 1 | -1): void {
   const regions = [...document.querySelectorAll<HTMLElement>('[data-region], [role="log"]')].filter(isShown);
   if (step === -1) regions.reverse();
   const at = regions.findIndex((region) => region.contains(document.activeElement));
   for (const region of [...regions.slice(at + 1), ...regions.slice(0, Math.max(at, 0))]) {
-    const candidates = entrances.flatMap((entrance) => [...region.querySelectorAll<HTMLElement>(entrance)]);
-    (candidates.find(isShown) ?? region).focus();
+    enter(region);
     if (region.contains(document.activeElement)) return;
   }
 }

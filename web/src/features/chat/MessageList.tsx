@@ -127,6 +127,16 @@ export function MessageList({
     // Only when another message was asked for: new messages must not pull the eye back.
     // eslint-disable-next-line react-hooks/exhaustive-deps
   }, [found, foundIndex >= 0]);
+  // Whoever jumped to it goes on from it.
+  const hit = foundIndex < 0 ? null : found;
+  const [hitBefore, setHitBefore] = useState<string | null>(null);
+  if (hit !== hitBefore) {
+    setHitBefore(hit);
+    if (hit !== null) setFocusedId(hit);
+  }
+  useEffect(() => {
+    return hit === null ? undefined : focusRow(() => rowOf(scroller.current, hit));
+  }, [hit]);
 
   // The composer grew, the keyboard opened: whoever was at the end stays there.
   useEffect(() => {
