@@ -198,6 +198,55 @@ test('the focus enters the messages where the eye is, and goes on from a search 
   await expect(focused).toContainText('line 25.');
 });
 
+test('the focus goes on where one would after a search and after an undone deletion', async ({ world }) => {
+  const [alice, bob] = [new Person(await world.browser(), 'alice'), new Person(await world.browser(), 'bob')];
+  await acquainted(alice, bob);
+  const { page } = alice;
+  await page.setViewportSize({ width: 1280, height: 420 });
+  for (let line = 1; line <= 16; line += 1) await alice.send(`line ${line}.`);
+  const log = page.getByRole('log');
+  const focused = log.locator('[data-message]:focus');
+
+  await page.keyboard.press('Control+f');
+  await page.keyboard.press('Escape');
+  await expect(alice.composer).toBeFocused();
+  await page.keyboard.press('Control+f');
+  await page.keyboard.type('line 5.');
+  await expect(log.getByText('line 5.', { exact: true })).toBeInViewport();
+  await page.keyboard.press('Escape');
+  await expect(focused).toContainText('line 5.');
+
+  const undo = page.getByRole('button', { name: text('ui.undo') });
+  const remove = async () => {
+    await page.keyboard.press('Delete');
+    await expect(page.getByRole('dialog')).toBeVisible();
+    await page.keyboard.press('Enter');
+    await expect(focused).toContainText('line 6.');
+    for (let presses = 0; presses < 20; presses += 1) {
+      if (await undo.evaluate((element) => element === document.activeElement)) return;
+      await page.keyboard.press('Tab');
+    }
+  };
+  await remove();
+  await page.keyboard.press('Enter');
+  await expect(focused).toContainText('line 5.');
+
+  // A notice that leaves by itself gives the focus back.
+  await remove();
+  await expect(undo).toBeFocused();
+  await expect(undo).toHaveCount(0, { timeout: 10_000 });
+  expect(await page.evaluate(() => document.activeElement?.tagName)).not.toBe('BODY');
+
+  // The mouse takes no focus from where somebody writes.
+  await alice.menu('line 7.', text('chat.delete'));
+  await page.getByRole('button', { name: text('chat.deleteForMe') }).click();
+  await alice.composer.fill('half a');
+  await undo.click();
+  await expect(log.getByText('line 7.', { exact: true })).toBeVisible();
+  await page.keyboard.type(' word');
+  await expect(alice.composer).toHaveValue('half a word');
+});
+
 /** Serious and critical findings of axe for WCAG 2.2 AA. It runs through the debugger, past the content policy. */
 async function findings(page: Page): Promise<Finding[]> {
   if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(AXE);

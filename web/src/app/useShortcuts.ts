@@ -1,4 +1,5 @@
 import { useEffect, useRef } from 'react';
+import { isInView } from '../ui/inView';
 import { actionOf, onMac, type KeyAction } from './keys';
 import { useKeys } from './useKeys';
 
@@ -32,13 +33,6 @@ const entrances = [
 ];
 
 const isShown = (element: HTMLElement) => element.checkVisibility({ visibilityProperty: true });
-
-/** A third of it, or of what shows it, is on screen: of messages that fill a screen, one always is. */
-function isInView(element: HTMLElement, frame: HTMLElement): boolean {
-  const [it, shown] = [element.getBoundingClientRect(), frame.getBoundingClientRect()];
-  const overlap = Math.min(it.bottom, shown.bottom) - Math.max(it.top, shown.top);
-  return overlap >= Math.min(it.height, shown.height) / 3;
-}
 
 /** Whoever enters the messages stays where they read; elsewhere the screen may move. */
 function enter(region: HTMLElement): void {

@@ -1,10 +1,10 @@
 import { useLingui } from '@lingui/react';
-import { useEffect, useState } from 'react';
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
 
 export interface ToastData {
   id: number;
   text: string;
-  /** Offers "Undo" while the seconds run. */
+  /** Offers "Undo" while the seconds run. What comes back with it takes the focus that was on the offer. */
   onUndo?: () => void;
   /** Called once when the toast leaves without an undo. */
   onExpire?: () => void;
@@ -35,6 +35,8 @@ export function Toast({
       {toast.onUndo ? (
         <button
           type="button"
+          // The mouse takes no focus along: it would be lost with the toast.
+          onMouseDown={(event) => event.preventDefault()}
           onClick={() => onGone(toast.id, true)}
           className="min-h-9 rounded-[8px] px-2.5 font-semibold text-toast-action tabular-nums hover:bg-white/10 focus-visible:outline-toast-action"
         >
@@ -57,14 +59,34 @@ export function ToastRegion({
   onGone: (id: number, undone: boolean) => void;
 }) {
   const { _ } = useLingui();
+  const inside = useRef(false);
+  const cameFrom = useRef<HTMLElement>(null);
+  useLayoutEffect(() => {
+    if (!inside.current || document.activeElement !== document.body) return;
+    inside.current = false;
+    cameFrom.current?.focus();
+  }, [toasts]);
+  const leave = useCallback(
+    (id: number, undone: boolean) => {
+      if (undone) inside.current = false;
+      onGone(id, undone);
+    },
+    [onGone],
+  );
   return (
     <section
+      onFocus={({ currentTarget, relatedTarget }) => {
+        inside.current = true;
+        if (relatedTarget instanceof HTMLElement && !currentTarget.contains(relatedTarget))
+          cameFrom.current = relatedTarget;
+      }}
+      onBlur={() => (inside.current = false)}
       aria-label={_('ui.notices')}
       aria-live="polite"
       className="pointer-events-none fixed inset-x-4 bottom-24 z-50 flex flex-col items-center gap-2 md:bottom-8"
     >
       {toasts.map((toast) => (
-        <Toast key={toast.id} toast={toast} onGone={onGone} />
+        <Toast key={toast.id} toast={toast} onGone={leave} />
       ))}
     </section>
   );

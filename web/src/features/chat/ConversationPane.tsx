@@ -11,9 +11,10 @@ import { ConversationHeader } from './ConversationHeader';
 import { DeleteDialog } from './DeleteDialog';
 import { Footer } from './Footer';
 import { InChatSearch } from './InChatSearch';
-import { MessageList } from './MessageList';
+import { MessageList, type Returned } from './MessageList';
 import type { MessageActions, MessageKeys } from './MessageRow';
 import { usePendingDeletes } from './pendingDeletes';
+import { focusRowInView } from './rowFocus';
 import { useTimeline } from './useTimeline';
 
 export interface ChatSettings {
@@ -24,6 +25,9 @@ export interface ChatSettings {
 
 /** What the composer is busy with besides a new message. */
 export type ComposerTask = { kind: 'reply' | 'edit'; messageId: string; author: string; text: string };
+
+/** Where the keyboard is on the screen it stays away until it is asked for. */
+const hasKeyboard = () => matchMedia('(pointer: fine)').matches;
 
 /** One conversation. Draw it with `key={conversationId}`: nothing is carried over to another. */
 export function ConversationPane({
@@ -95,6 +99,7 @@ function OpenConversation({
   const [task, setTask] = useState<ComposerTask>();
   const [deleting, setDeleting] = useState<string>();
   const [written, setWritten] = useState(0);
+  const [returned, setReturned] = useState<Returned>();
   const composer = useRef<ComposerHandle>(null);
   const [foundFor, setFoundFor] = useState(at);
   if (at !== foundFor) {
@@ -107,10 +112,10 @@ function OpenConversation({
   if (!unreadAtOpen && !timeline.loading)
     setUnreadAtOpen({ from: timeline.firstUnread, count: timeline.unread });
 
-  // Whoever came by keyboard writes on; where the keyboard is on the screen it stays away until it is asked for.
+  // Whoever came by keyboard writes on.
   useEffect(() => {
     const wantsToWrite = typeof state === 'object' && state !== null && 'write' in state;
-    if (wantsToWrite && matchMedia('(pointer: fine)').matches) composer.current?.focus();
+    if (wantsToWrite && hasKeyboard()) composer.current?.focus();
   }, [state]);
 
   const canWrite = view.cannot_send === null && !view.blocked && view.request !== 'incoming';
@@ -187,7 +192,10 @@ function OpenConversation({
     hide([id]);
     showToast({
       text: forEveryone ? _('chat.deletedForEveryone') : _('chat.deletedForMe'),
-      onUndo: () => restore([id]),
+      onUndo: () => {
+        restore([id]);
+        setReturned({ id });
+      },
       onExpire: () =>
         void run({
           type: 'delete_messages',
@@ -211,6 +219,13 @@ function OpenConversation({
     if (timeline.lost) showToast({ text: _('chat.messageGone') });
   }, [timeline.lost, showToast, _]);
 
+  const closeSearch = () => {
+    const atHit = found !== null && focusRowInView(found);
+    if (!atHit && hasKeyboard()) composer.current?.focus();
+    setFound(null);
+    onSearchOpen(false);
+  };
+
   const deletingItem = items.find((item) => item.message_id === deleting);
   return (
     <>
@@ -228,10 +243,7 @@ function OpenConversation({
             setFound(id);
             toMessage(id);
           }}
-          onClose={() => {
-            setFound(null);
-            onSearchOpen(false);
-          }}
+          onClose={closeSearch}
         />
       )}
       <MessageList
@@ -241,6 +253,7 @@ function OpenConversation({
         typing={view.typing}
         found={found}
         written={written}
+        returned={returned}
         canWrite={canWrite}
         messageKeys={settings.messageKeys}
         unreadFrom={unreadAtOpen?.from ?? null}

@@ -31,6 +31,11 @@ const UNFOLDING_FRAMES = 8;
 
 const NONE: ReadonlySet<string> = new Set();
 
+/** A message whose deletion was undone; a new one for every time. */
+export interface Returned {
+  id: string;
+}
+
 const sameDay = (a: number, b: number) => daysBetween(a, b) === 0;
 
 /** The messages of one conversation: virtual, keeps its place, one tab stop, arrows between messages. */
@@ -41,6 +46,7 @@ export function MessageList({
   typing,
   found,
   written,
+  returned,
   canWrite,
   messageKeys,
   unreadFrom,
@@ -55,6 +61,7 @@ export function MessageList({
   found: string | null;
   /** How many messages were written here since the conversation was opened. */
   written: number;
+  returned: Returned | undefined;
   canWrite: boolean;
   messageKeys: MessageKeys | null;
   /** The unread line stays where it was when the conversation was opened. */
@@ -137,6 +144,13 @@ export function MessageList({
   useEffect(() => {
     return hit === null ? undefined : focusRow(() => rowOf(scroller.current, hit));
   }, [hit]);
+
+  const [returnedBefore, setReturnedBefore] = useState(returned);
+  if (returned !== returnedBefore) {
+    setReturnedBefore(returned);
+    if (returned) setFocusedId(returned.id);
+  }
+  useEffect(() => (returned ? focusRow(() => rowOf(scroller.current, returned.id)) : undefined), [returned]);
 
   // The composer grew, the keyboard opened: whoever was at the end stays there.
   useEffect(() => {

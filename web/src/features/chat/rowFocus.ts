@@ -1,3 +1,5 @@
+import { isInView } from '../../ui/inView';
+
 /** For so long a row that shall have the focus waits until it can. */
 const FRAMES = 60;
 
@@ -29,4 +31,13 @@ export function focusRow(
   };
   frame = requestAnimationFrame(() => attempt(FRAMES));
   return () => cancelAnimationFrame(frame);
+}
+
+/** Focuses the message if it is on screen, and answers whether it is. */
+export function focusRowInView(id: string): boolean {
+  const scroller = document.querySelector<HTMLElement>('[role="log"]');
+  const row = rowOf(scroller, id);
+  if (!scroller || !row || !isInView(row, scroller)) return false;
+  row.focus({ preventScroll: true });
+  return true;
 }
