@@ -6,8 +6,8 @@ const FRAMES = 60;
 export const rowOf = (scroller: HTMLElement | null, id: string) =>
   scroller?.querySelector<HTMLElement>(`[data-message="${CSS.escape(id)}"]`) ?? null;
 
-const isFree = (at: Element | null) =>
-  at === null || at === document.body || at.closest('[data-message]') !== null;
+/** Nobody writes there. */
+const isFree = (at: Element | null) => at === document.body || at?.closest('[data-message]') != null;
 
 /**
  * Gives the focus to the row as soon as it can have it: one that was never measured is hidden, and a dialog needs some
@@ -23,9 +23,9 @@ export function focusRow(
   const attempt = (frames: number) => {
     const at = document.activeElement;
     const row = find();
-    if (isFree(at) && !row?.contains(at)) row?.focus(options);
+    const elsewhere = at !== from && at !== document.body;
+    if (isFree(at) && !elsewhere && !row?.contains(at)) row?.focus(options);
     const arrived = row?.contains(document.activeElement) === true;
-    const elsewhere = at !== from && !isFree(at);
     if (arrived || elsewhere || frames === 0) onEnd();
     else frame = requestAnimationFrame(() => attempt(frames - 1));
   };
