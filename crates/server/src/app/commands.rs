@@ -6,7 +6,7 @@ use super::serve::serve;
 use super::{DIRECTORY, open_directory};
 use crate::mailbox;
 use crate::platform::config::{Listen, Storage};
-use crate::platform::db::sqlite::{durability, open_file};
+use crate::platform::db::sqlite::{durability, open_file, refusals};
 use crate::platform::db::{Directory, RoomMigrations};
 use anyhow::{Result, bail};
 use clap::{Parser, Subcommand, ValueEnum};
@@ -174,7 +174,7 @@ async fn check(data: &Path) -> Result<()> {
         Ok(Storage::Memory) => println!("storage: memory; nothing survives a stop"),
         Ok(Storage::Files(folder)) => check_folder(&folder, &mut problems),
         Ok(storage @ Storage::Postgres(_)) => match check_postgres(&storage).await {
-            Ok(durable) => println!("{durable}"),
+            Ok(refused) => problems.extend(refused),
             Err(error) => problems.push(format!("{error:#}")),
         },
         Err(_) => {}
@@ -214,18 +214,28 @@ fn check_folder(folder: &Path, problems: &mut Vec<String>) {
     if let Err(error) = written {
         problems.push(format!("{} cannot be written: {error}", folder.display()));
     }
-    for name in [data::DIRECTORY_FILE, data::MAILBOX_FILE] {
+    for (name, rooms) in [
+        (data::DIRECTORY_FILE, DIRECTORY),
+        (data::MAILBOX_FILE, mailbox::SQLITE_MIGRATIONS),
+    ] {
         let path = folder.join(name);
         if !path.exists() {
             println!("storage: SQLite, {name} is made at the first start");
             continue;
         }
-        match open_file(&path).and_then(|opened| durability(&opened)) {
-            Ok(found) => println!(
-                "storage: SQLite, {name} ({found}): what was acknowledged survives a power loss"
-            ),
-            Err(error) => problems.push(format!("{}: {error}", path.display())),
-        }
+        let looked = open_file(&path)
+            .and_then(|opened| durability(&opened).map(|found| (found, refusals(&opened, rooms))));
+        let wrong = match looked {
+            Ok((found, wrong)) => {
+                println!(
+                    "storage: SQLite, {name} ({found}): what was acknowledged survives a power loss"
+                );
+                wrong
+            }
+            Err(error) => vec![error],
+        };
+        let told = |error| format!("{}: {error}", path.display());
+        problems.extend(wrong.into_iter().map(told));
     }
     match data::is_in_use(folder) {
         Ok(true) => println!("server: one works on {}", folder.display()),
@@ -234,11 +244,19 @@ fn check_folder(folder: &Path, problems: &mut Vec<String>) {
     }
 }
 
-async fn check_postgres(storage: &Storage) -> Result<String> {
+/// What the database promises, and why the server would refuse it all the same.
+async fn check_postgres(storage: &Storage) -> Result<Vec<String>> {
     let directory = open_directory(storage).await?;
     directory.query("SELECT 1", vec![]).await?;
-    Ok("storage: PostgreSQL (fsync, synchronous_commit, full_page_writes on): what was acknowledged survives a power loss"
-        .into())
+    println!(
+        "storage: PostgreSQL (fsync, synchronous_commit, full_page_writes on): what was acknowledged survives a power loss"
+    );
+    let Directory::Postgres(database) = &directory else {
+        return Ok(Vec::new());
+    };
+    let mut refused = database.refusals(DIRECTORY).await?;
+    refused.extend(database.refusals(&[mailbox::MIGRATIONS]).await?);
+    Ok(refused.iter().map(ToString::to_string).collect())
 }
 
 #[cfg(test)]

@@ -25,7 +25,8 @@ impl Environment {
     /// There is a `.env` file that cannot be read: without it the server would run with other settings than its owner wrote.
     pub fn read() -> std::io::Result<Self> {
         let file = match std::fs::read_to_string(".env") {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+            // A link that leads nowhere is a file that its owner meant.
+            Err(_) if is_absent(".env") => String::new(),
             file => file.map_err(|error| {
                 std::io::Error::new(error.kind(), format!(".env cannot be read: {error}"))
             })?,
@@ -67,6 +68,10 @@ impl Environment {
         let value = self.variables.get(name);
         value.map(String::as_str).filter(|value| !value.is_empty())
     }
+}
+
+fn is_absent(path: &str) -> bool {
+    std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
 }
 
 /// `NAME=value`; none for an empty line and a comment. What is wrong is told without the value, which may be a secret.

@@ -1,5 +1,6 @@
 //! The binary as an operator runs it.
 
+use crate::support::postgres::fresh_database;
 use crate::support::socket::Client;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -207,6 +208,99 @@ fn check_tells_all_problems_at_once() {
         !wrong.status.success() && text.contains("SECRET_KEY") && text.contains("DATABASE_URL"),
         "{text}"
     );
+}
+
+/// Without the file that its owner meant, the server would run with other settings than were written.
+#[test]
+fn a_settings_file_that_leads_nowhere_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::os::unix::fs::symlink("gone", folder.path().join(".env")).expect("a link");
+    for arguments in [&["check"][..], &["migrate", "up"], &["serve"]] {
+        let mut command = Command::new(BINARY);
+        command.args(arguments).current_dir(folder.path());
+        let refused = command.output().expect("the command");
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(!refused.status.success(), "{arguments:?}");
+        assert!(said.contains(".env cannot be read"), "{said}");
+    }
+}
+
+/// What a server of a later version notes in a database.
+const NEWER: &str =
+    "INSERT INTO platform_migrations (room, version) VALUES ('keys', 98), ('mailbox', 99)";
+
+#[test]
+fn check_tells_that_a_folder_was_written_by_a_newer_version() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("data");
+    assert!(run(&["migrate", "up"], &data, &[]).status.success());
+    let files = ["directory.db", "mailbox.db"].map(|name| data.join(name));
+    for file in &files {
+        let opened = rusqlite::Connection::open(file).expect("a database");
+        opened.execute_batch(NEWER).expect("rows");
+    }
+    let bytes = || {
+        files
+            .each_ref()
+            .map(|file| std::fs::read(file).expect("the file"))
+    };
+    let before = bytes();
+    let wrong = run(&["check"], &data, &[("SIGN_UP", "maybe")]);
+    let text = String::from_utf8_lossy(&wrong.stdout).into_owned();
+    assert!(!wrong.status.success(), "{text}");
+    for told in [
+        "directory.db: migration keys 98",
+        "mailbox.db: migration mailbox 99",
+        "SIGN_UP",
+    ] {
+        assert!(text.contains(told), "{told} is missing: {text}");
+    }
+    assert_eq!(text.matches("newer version").count(), 2, "{text}");
+    assert!(bytes() == before, "check wrote to a database");
+}
+
+/// A database without a schema is one before the first start.
+#[test]
+fn check_makes_no_schema() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("mailbox.db");
+    drop(securechat_server::platform::db::sqlite::open_file(&file).expect("a database"));
+    let fine = run(&["check"], folder.path(), &[]);
+    assert!(fine.status.success(), "{fine:?}");
+    let opened = rusqlite::Connection::open(&file).expect("a database");
+    let tables = opened.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0));
+    assert_eq!(tables, Ok(0));
+}
+
+async fn postgres(url: &str) -> tokio_postgres::Client {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls)
+        .await
+        .expect("a connection");
+    tokio::spawn(connection);
+    client
+}
+
+#[tokio::test]
+async fn check_tells_that_a_database_was_written_by_a_newer_version() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = fresh_database().await;
+    let settings = [("DATABASE_URL", url.as_str())];
+    let fresh = run(&["check"], folder.path(), &settings);
+    assert!(fresh.status.success(), "{fresh:?}");
+    assert!(
+        run(&["migrate", "up"], folder.path(), &settings)
+            .status
+            .success()
+    );
+    assert!(run(&["check"], folder.path(), &settings).status.success());
+    let database = postgres(&url).await;
+    database.batch_execute(NEWER).await.expect("rows");
+    let wrong = run(&["check"], folder.path(), &settings);
+    let text = String::from_utf8_lossy(&wrong.stdout).into_owned();
+    assert!(!wrong.status.success(), "{text}");
+    for told in ["migration keys 98", "migration mailbox 99"] {
+        assert!(text.contains(told), "{told} is missing: {text}");
+    }
 }
 
 fn open_to_all(path: &Path) {

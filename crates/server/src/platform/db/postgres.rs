@@ -60,6 +60,23 @@ impl Database {
         migrate_down(&*self.connection().await?, rooms).await
     }
 
+    /// Why [`migrate_up`] would refuse the database, room by room. Writes nothing.
+    pub async fn refusals(&self, rooms: &[RoomMigrations]) -> Result<Vec<Error>> {
+        let client = self.connection().await?;
+        let made = client
+            .query_one("SELECT to_regclass('platform_migrations') IS NOT NULL", &[])
+            .await
+            .map_err(refused)?;
+        let mut refusals = Vec::new();
+        if made.get(0) {
+            for room in rooms {
+                let found = version(&client, room).await;
+                refusals.extend(found.and_then(|it| migrate::check_known(room, it)).err());
+            }
+        }
+        Ok(refusals)
+    }
+
     /// Settings under which a commit would not be on the disk when it is answered; empty when all is well.
     pub async fn unsafe_settings(&self) -> Result<Vec<String>> {
         let rows = self

@@ -260,6 +260,17 @@ pub fn migrate_down(connection: &mut Connection, rooms: &[RoomMigrations]) -> Re
     Ok(())
 }
 
+/// Why [`migrate_up`] would refuse the database, room by room. Writes nothing.
+pub fn refusals(connection: &Connection, rooms: &[RoomMigrations]) -> Vec<Error> {
+    match connection.table_exists(None, "platform_migrations") {
+        Ok(true) => {}
+        Ok(false) => return Vec::new(),
+        Err(error) => return vec![refused(error)],
+    }
+    let known = |room| migrate::check_known(room, version(connection, room)?);
+    rooms.iter().filter_map(|room| known(room).err()).collect()
+}
+
 fn version(connection: &Connection, room: &RoomMigrations) -> Result<u32> {
     connection
         .query_row(&statement(migrate::VERSION), [room.room], |row| row.get(0))
