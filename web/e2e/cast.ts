@@ -165,7 +165,11 @@ export class Cast {
     await expect(words).toBeVisible();
     if (screen.dialog) await expect(dialogs(page)).toHaveCount(1);
     await page.evaluate(settled);
-    if (screen.dialog) await expect(dialogs(page)).toHaveCount(1);
+    // A dialog is in the page some frames before it can be seen.
+    if (screen.dialog)
+      await expect
+        .poll(() => dialogs(page).evaluate((dialog) => dialog.checkVisibility({ opacityProperty: true })))
+        .toBe(true);
   }
 }
 
